@@ -1,0 +1,44 @@
+"""Sign language translation and gloss recognition in the HuggingFace ecosystem.
+
+The names below are imported on first use: `import hf_slt` itself imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from hf_slt.models.auto import register_when_imported
+
+__version__ = "0.1.0"
+
+_MULTISTREAM = "hf_slt.models.multistream."
+_EXPORTS = {
+    "MultiStreamConfig": _MULTISTREAM + "configuration_multistream",
+    "MultiStreamEncoder": _MULTISTREAM + "modeling_multistream",
+    "MultiStreamForConditionalGeneration": _MULTISTREAM + "modeling_multistream",
+    "MultiStreamFeatureExtractor": _MULTISTREAM + "feature_extraction_multistream",
+    "MultiStreamProcessor": _MULTISTREAM + "processing_multistream",
+    "CorpusPaths": "hf_slt.data.corpus",
+    "build_datasets": "hf_slt.data.builder",
+    "ClipTransform": "hf_slt.data.clip_transform",
+    "DataCollatorForMultiStream": "hf_slt.data.collator",
+    "TranslationMetric": "hf_slt.evaluation.metrics",
+    "DataContractError": "hf_slt.errors",
+    "HfSltError": "hf_slt.errors",
+}
+
+__all__ = ["__version__", *_EXPORTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'hf_slt' has no attribute '{name}'")
+    return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+register_when_imported()

@@ -1,0 +1,1 @@
+"""From files to batches: the data contract, readers, builder, tokenizer, transforms and collators."""

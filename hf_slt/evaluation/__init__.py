@@ -1,0 +1,1 @@
+"""Scores of predicted sentences against the raw reference strings, their intervals and the files that report them."""

@@ -1,0 +1,85 @@
+"""Files and text that report an evaluation. A file is either the old one or the whole new one, never a part."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PREDICTION_COLUMNS = ("video_id", "prediction", "reference")
+OPTIONAL_COLUMNS = ("latency_ms",)
+
+
+def write_predictions(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Write predictions as CSV (UTF-8), columns `video_id,prediction,reference` and, if the rows have it, `latency_ms`.
+
+    Args:
+        path: File to write; its folder is made if needed.
+        rows: One dictionary a clip. All have the same keys.
+
+    Raises:
+        ValueError: A row without one of the columns, or with a key that is none of them; the message names the row.
+    """
+    optional = [name for name in OPTIONAL_COLUMNS if rows and name in rows[0]]
+    columns = [*PREDICTION_COLUMNS, *optional]
+    for index, row in enumerate(rows):
+        if set(row) != set(columns):
+            raise ValueError(f"row {index} of the predictions: expected the keys {columns}, found {list(row)}")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    _write_text(path, text.getvalue())
+
+
+def write_json(path: str | os.PathLike[str], obj: Any) -> None:
+    """Write `obj` as JSON (UTF-8, indent 2, keys in their order); numpy numbers, arrays and paths are converted.
+
+    Raises:
+        TypeError: `obj` holds something that JSON has no form for; the old file is left as it is.
+    """
+    _write_text(path, json.dumps(obj, ensure_ascii=False, indent=2, default=_to_plain) + "\n")
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON: {value!r}")
+
+
+def _write_text(path: str | os.PathLike[str], text: str) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        # newline="" keeps line ends as they are on every system
+        with open(partial, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def format_pairs(predictions: Sequence[str], references: Sequence[str], n: int = 10) -> str:
+    """Lay out the first `n` pairs to be read, one reference (REF) and one hypothesis (HYP) line each.
+
+    Raises:
+        ValueError: Different numbers of predictions and references.
+    """
+    pairs = list(zip(predictions, references, strict=True))[:n]
+    width = len(str(len(pairs)))
+    lines = []
+    for number, (prediction, reference) in enumerate(pairs, start=1):
+        lines.append(f"{number:>{width}} REF  {reference.strip()}")
+        lines.append(f"{'':>{width}} HYP  {prediction.strip() or '(empty)'}")
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""Named landmark layouts: what each point of a pose array is, which points swap in a mirror, where the body is.
+
+A layout is data. Code that needs "the left wrist" or "the mirrored order" asks a layout for it and never slices
+by number. Point numbers of MediaPipe are from its documentation (Pose: 33 points, Hand: 21, Face Mesh: 468).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hf_slt.errors import ConfigurationError
+
+_MEDIAPIPE_POSE = (
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear "
+    "mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky "
+    "right_pinky left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle left_heel right_heel left_foot_index right_foot_index"
+).split()
+_HAND = ["wrist"] + [
+    f"{finger}_{joint}" for finger in ("thumb", "index", "middle", "ring", "pinky") for joint in range(4)
+]
+_FACE_11 = (
+    "right_eye_outer left_eye_outer right_eye_inner left_eye_inner mouth_right mouth_left face_lower_lip "
+    "left_brow right_brow chin nose_bridge"
+).split()
+
+
+def _hand(side: str) -> list[str]:
+    return [f"{side}_hand_{joint}" for joint in _HAND]
+
+
+@dataclass(frozen=True)
+class PoseLayout:
+    """The meaning of the L points of a pose array.
+
+    Attributes:
+        name: Key in `LAYOUTS`.
+        points: The L point names; a name with `left` and the same name with `right` are mirror images.
+        left_shoulder, right_shoulder: Index of each shoulder, None where the layout has none.
+        mirrorable: Whether left and right are named, so that a mirrored clip can swap them.
+    """
+
+    name: str
+    points: tuple[str, ...]
+    left_shoulder: int | None = None
+    right_shoulder: int | None = None
+    mirrorable: bool = True
+
+    @property
+    def num_landmarks(self) -> int:
+        """Number of points, L."""
+        return len(self.points)
+
+    @cached_property
+    def mirrored(self) -> np.ndarray:
+        """Order `(L,)` in which the points stand after a horizontal flip: `flipped = points[mirrored]`."""
+        position = {point: i for i, point in enumerate(self.points)}
+        order = []
+        for point in self.points:
+            if "left" in point:
+                point = point.replace("left", "right")
+            elif "right" in point:
+                point = point.replace("right", "left")
+            order.append(position[point])
+        return np.array(order)
+
+
+def _layout(name: str, points: Sequence[str]) -> PoseLayout:
+    index = {point: i for i, point in enumerate(points)}
+    return PoseLayout(name, tuple(points), index.get("left_shoulder"), index.get("right_shoulder"))
+
+
+_FACE_78 = [f"mesh_{point}" for point in _FACE_11]
+# The 50 joints of the PHOENIX-2014T skeletons: x < 0 is the left of the image, which is the signer's right.
+_SKELETON_8 = [
+    "head",
+    "neck",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "right_shoulder",
+    "right_elbow",
+    "right_wrist",
+]
+
+LAYOUTS: dict[str, PoseLayout] = {
+    layout.name: layout
+    for layout in (
+        _layout("mediapipe_pose", _MEDIAPIPE_POSE),
+        _layout("mediapipe_pose_upper", _MEDIAPIPE_POSE[:25]),
+        _layout("mediapipe_pose_hands", _MEDIAPIPE_POSE + _hand("left") + _hand("right")),
+        _layout("keypoints_78", _MEDIAPIPE_POSE[:25] + _hand("left") + _hand("right") + _FACE_78),
+        _layout("skeleton_50", _SKELETON_8 + _hand("right") + _hand("left")),
+        _layout("hands_nose", ["left_wrist", "right_wrist", "nose"]),
+    )
+}
+
+
+def generic_layout(num_landmarks: int) -> PoseLayout:
+    """Return a layout of unnamed points: it can be normalised by its bounding box, but not mirrored."""
+    return PoseLayout(f"points_{num_landmarks}", tuple(f"point_{i}" for i in range(num_landmarks)), mirrorable=False)
+
+
+def get_layout(name: str | None, num_landmarks: int) -> PoseLayout:
+    """Find a layout by name, or by its number of points.
+
+    Args:
+        name: Key in `LAYOUTS`; None takes the layout with `num_landmarks` points, or unnamed points if there is none.
+        num_landmarks: Number of points in the data.
+
+    Raises:
+        ConfigurationError: Unknown name, or a layout with another number of points.
+    """
+    if name is None:
+        matching = [layout for layout in LAYOUTS.values() if layout.num_landmarks == num_landmarks]
+        return matching[0] if matching else generic_layout(num_landmarks)
+    if name == f"points_{num_landmarks}":
+        return generic_layout(num_landmarks)
+    if name not in LAYOUTS:
+        raise ConfigurationError(
+            f"expected a pose layout out of {sorted(LAYOUTS)}, found '{name}'; see hf_slt/landmarks.py"
+        )
+    if LAYOUTS[name].num_landmarks != num_landmarks:
+        raise ConfigurationError(
+            f"expected {LAYOUTS[name].num_landmarks} landmarks for the pose layout '{name}', found "
+            f"{num_landmarks} in the data; choose the layout that the poses were written with"
+        )
+    return LAYOUTS[name]

@@ -1,0 +1,96 @@
+"""Registration with the `Auto` classes of transformers, so that they load our directories.
+
+Configurations, feature extractors and processors are registered as soon as transformers' own tables exist; model
+classes, which need torch and `generate`, when a configuration of ours is read (every `AutoModel...` reads it first).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+
+def register_config() -> None:
+    """Make `AutoConfig` know our model types."""
+    from transformers.models.auto.configuration_auto import AutoConfig
+
+    from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+
+    AutoConfig.register(MultiStreamConfig.model_type, MultiStreamConfig, exist_ok=True)
+
+
+def register_feature_extractor() -> None:
+    """Make `AutoFeatureExtractor` know our feature extractors."""
+    from transformers.models.auto.feature_extraction_auto import AutoFeatureExtractor
+
+    from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+    from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
+
+    AutoFeatureExtractor.register(MultiStreamConfig, MultiStreamFeatureExtractor, exist_ok=True)
+
+
+def register_processor() -> None:
+    """Make `AutoProcessor` know our processors."""
+    from transformers.models.auto.processing_auto import AutoProcessor
+
+    from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+    from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
+
+    AutoProcessor.register(MultiStreamConfig, MultiStreamProcessor, exist_ok=True)
+
+
+@functools.cache
+def register_models() -> None:
+    """Make `AutoModel` (the encoder) and `AutoModelForSeq2SeqLM` know our models."""
+    from transformers import AutoModel, AutoModelForSeq2SeqLM
+
+    from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+    from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
+
+    AutoModel.register(MultiStreamConfig, MultiStreamEncoder, exist_ok=True)
+    AutoModelForSeq2SeqLM.register(MultiStreamConfig, MultiStreamForConditionalGeneration, exist_ok=True)
+
+
+_AUTO = "transformers.models.auto."
+REGISTRATIONS: dict[str, Callable[[], None]] = {
+    _AUTO + "configuration_auto": register_config,
+    _AUTO + "feature_extraction_auto": register_feature_extractor,
+    _AUTO + "processing_auto": register_processor,
+}
+
+
+class _RegisterAfterImport(importlib.abc.MetaPathFinder):
+    """Call a registration right after the transformers module that holds its table was imported."""
+
+    def find_spec(self, fullname: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in REGISTRATIONS:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _RegisteringLoader(spec.loader, REGISTRATIONS[fullname])
+        return spec
+
+
+class _RegisteringLoader(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader, register: Callable[[], None]):
+        self.loader, self.register = loader, register
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        self.register()
+
+
+def register_when_imported() -> None:
+    """Register now with the tables that are imported, and later with those that are not; never imports transformers."""
+    for name, register in REGISTRATIONS.items():
+        if name in sys.modules:
+            register()
+    if not any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RegisterAfterImport())

@@ -1,0 +1,4 @@
+"""Translation from four streams (face, left hand, right hand, pose) to a sentence."""
+
+# The registration in hf_slt/models/auto.py runs when this module arrives, and needs to be the first to read our files.
+import transformers.models.auto.configuration_auto  # noqa: F401

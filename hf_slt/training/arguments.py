@@ -1,0 +1,191 @@
+"""Arguments of the translation scripts. Importing this module imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hf_slt.data.corpus import CorpusPaths
+from hf_slt.data.transforms import Augmentation
+from hf_slt.errors import ConfigurationError
+from hf_slt.streams import STREAMS
+
+
+def flag(default: Any, help: str, aliases: tuple[str, ...] = (), **metadata: Any) -> Any:
+    """Describe one flag; aliases are given with dashes and are accepted with underscores too."""
+    spellings = [
+        spelling for alias in aliases for spelling in dict.fromkeys((alias, "--" + alias[2:].replace("-", "_")))
+    ]
+    metadata = {"help": help, **({"aliases": spellings} if aliases else {}), **metadata}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class DataArguments:
+    """Where the corpus is. A stream whose folder is not given is not used."""
+
+    face_dir: str | None = flag(None, "Folder of face crops.")
+    hand_left_dir: str | None = flag(None, "Folder of left-hand crops.", ("--left-hand-dir",))
+    hand_right_dir: str | None = flag(None, "Folder of right-hand crops.", ("--right-hand-dir",))
+    pose_dir: str | None = flag(None, "Folder of pose files, <video_id>.npz.")
+    metadata_csv: str | None = flag(None, "CSV with the columns video_id (or id) and text (or texto).")
+    train_index: str | None = flag(None, "CSV with the video_ids of the training split, one a line.")
+    val_index: str | None = flag(None, "CSV with the video_ids of the validation split.")
+    test_index: str | None = flag(None, "CSV with the video_ids of the test split: scored once, after training.")
+    id_column: str | None = flag(None, "Column of the ids in the metadata, if it has another name.")
+    text_column: str | None = flag(None, "Column of the sentences in the metadata, if it has another name.")
+    encoding: str = flag("utf-8-sig", "Encoding of the CSV files.")
+    pose_key: str = flag("pose", "Key of the pose array in the .npz files.")
+    skip_invalid: bool = flag(False, "Leave out clips that break the data contract and count them, do not stop.")
+    allow_missing_streams: bool = flag(False, "Accept clips with no file at all in some stream; it is masked there.")
+
+    def corpus_paths(self, **indexes: str | None) -> CorpusPaths:
+        """Return the corpus that the flags describe, with the given splits."""
+        named = {"train": self.train_index, "validation": self.val_index, "test": self.test_index, **indexes}
+        return CorpusPaths(
+            face_dir=_path(self.face_dir),
+            left_hand_dir=_path(self.hand_left_dir),
+            right_hand_dir=_path(self.hand_right_dir),
+            pose_dir=_path(self.pose_dir),
+            metadata_csv=_path(self.metadata_csv),
+            indexes={split: Path(path) for split, path in named.items() if path},
+            id_column=self.id_column,
+            text_column=self.text_column,
+            encoding=self.encoding,
+            pose_key=self.pose_key,
+        )
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value) if value else None
+
+
+@dataclass
+class ModelArguments:
+    """The model to train; every size that is not given has a default that trains on two CPU cores."""
+
+    image_size: int | None = flag(None, "Side of the crops, in pixels (default: the backbone's, 224 without one).")
+    sequence_length: int = flag(128, "Longest clip, in frames; a longer one is sampled down evenly.")
+    projector_dim: int = flag(256, "Width of each stream's projector.")
+    d_model: int = flag(256, "Width of the encoder, and of the decoder that is built with it.")
+    pose_landmarks: int | None = flag(None, "Number of landmarks in the poses (default: read from the data).")
+    pose_layout: str | None = flag(None, "Landmark layout (default: by number of landmarks), see hf_slt/landmarks.py.")
+    pose_hidden_size: int = flag(256, "Width of the hidden layer of the pose MLP.")
+    temporal_layers: int = flag(3, "Layers of the temporal transformer.")
+    temporal_heads: int = flag(4, "Attention heads of the temporal transformer.", ("--temporal-nhead",))
+    temporal_dim_feedforward: int = flag(1024, "Width of its feed-forward layers.")
+    temporal_dropout: float = flag(0.1, "Dropout probability in the encoder.")
+    temporal_kernel_size: int = flag(5, "Frames seen by the convolution before the transformer; odd, 0 = none.")
+    temporal_stride: int = flag(1, "Frames for one state of the encoder.")
+    backbone: str | None = flag(None, "Name or folder of a HuggingFace vision model (default: a small ViT).")
+    backbone_hidden_size: int | None = flag(None, "Width of the default small ViT.")
+    backbone_layers: int | None = flag(None, "Layers of the default small ViT.")
+    freeze_backbone: bool = flag(False, "Do not train the image backbone.")
+    share_hand_backbone: bool = flag(True, "Both hands go through one backbone, the left one mirrored.")
+    decoder_model: str | None = flag(None, "Text decoder: name or folder of a HuggingFace seq2seq language model.")
+    decoder_config: str | None = flag(None, "Text decoder, untrained: file or folder of its config.json.")
+    decoder_layers: int = flag(3, "Layers of the default small T5 decoder.")
+    decoder_heads: int = flag(4, "Attention heads of the default decoder.")
+    decoder_dropout: float = flag(0.1, "Dropout probability of the default decoder.")
+    bridge: bool = flag(False, "Learn a projection between an encoder and a decoder of different widths.")
+    tokenizer: str | None = flag(None, "Name or folder of a tokenizer (default: the decoder's, or a new one).")
+    tokenizer_type: str = flag("unigram", "Kind of tokenizer to train: unigram (subwords) or word (glosses).")
+    vocab_size: int = flag(4000, "Largest vocabulary of the tokenizer to train, in tokens.")
+    max_target_length: int = flag(128, "Longest sentence, in tokens, in training and generation.")
+
+
+@dataclass
+class AugmentationArguments:
+    """Changes to training clips. Validation and test clips are never changed."""
+
+    augment_flip: float = flag(0.0, "Probability of mirroring a clip, hands and landmarks swapped.")
+    augment_rotation: float = flag(10.0, "Largest rotation of the pose, in degrees.")
+    augment_scale: float = flag(0.1, "Largest relative change of the size of the pose.")
+    augment_shift: float = flag(0.03, "Largest shift of the pose, as a share of the signing space.")
+    augment_noise: float = flag(0.0, "Standard deviation of the noise on landmarks, as a share of the signing space.")
+    augment_speed: float = flag(0.2, "Largest relative change of the speed.")
+    augment_frame_dropout: float = flag(0.0, "Probability that a frame goes missing.")
+    augment_stream_dropout: float = flag(0.0, "Probability that a stream goes missing in a clip; one always stays.")
+    augment_colour_jitter: float = flag(0.2, "Largest relative change of brightness and contrast.")
+    mix_stream: list[str] = flag(
+        [],
+        "STREAM or STREAM:P (face, hand-left, hand-right, pose; P = 1 if not given), repeatable: with probability P a "
+        "training batch's stream and its mask are permuted across the batch.",
+        action="extend",
+    )
+
+    def augmentation(self) -> Augmentation:
+        """Return the augmentation that the flags describe."""
+        names = Augmentation.__dataclass_fields__
+        return Augmentation(**{name: getattr(self, f"augment_{name}") for name in names})
+
+    def mix_streams(self) -> dict[str, float]:
+        """Return stream -> probability.
+
+        Raises:
+            ConfigurationError: A value is not `STREAM` or `STREAM:P`.
+        """
+        return dict(parse_mix_stream(value) for value in self.mix_stream)
+
+
+def parse_mix_stream(value: str) -> tuple[str, float]:
+    """Parse `STREAM[:P]`; `hand-left` and `left_hand` are the same stream."""
+    name, _, probability = value.partition(":")
+    stream = {"hand_left": "left_hand", "hand_right": "right_hand"}.get(name.replace("-", "_"), name.replace("-", "_"))
+    try:
+        parsed = float(probability) if probability else 1.0
+    except ValueError:
+        parsed = -1.0
+    if stream not in STREAMS or not 0 <= parsed <= 1:
+        raise ConfigurationError(
+            f"expected --mix-stream STREAM[:P] with face, hand-left, hand-right or pose and P in [0, 1], found "
+            f"'{value}'"
+        )
+    return stream, parsed
+
+
+@dataclass
+class RunArguments:
+    """The run. Every flag of transformers.Seq2SeqTrainingArguments works beside these (--help-all lists them)."""
+
+    output_dir: str | None = flag(None, "Folder of the run: model, checkpoints, scores.", ("--work-dir",))
+    demo: bool = flag(False, "Train on the synthetic demo corpus, with settings for it. Needs no data.")
+    num_train_epochs: float = flag(30, "Passes over the training split.", ("--epochs",))
+    max_steps: int = flag(-1, "Stop after this many steps, whatever the epochs say (-1 = off).", ("--max-train-steps",))
+    per_device_train_batch_size: int = flag(8, "Training clips a step and device.", ("--batch-size",))
+    per_device_eval_batch_size: int = flag(8, "Evaluation clips a step and device.", ("--val-batch-size",))
+    learning_rate: float = flag(5e-4, "Peak learning rate.", ("--lr",))
+    weight_decay: float = flag(0.01, "Weight decay of AdamW.")
+    warmup_ratio: float = flag(0.05, "Share of the steps over which the learning rate rises.")
+    lr_scheduler_type: str = flag("cosine", "Learning-rate schedule after that (HuggingFace name).")
+    label_smoothing_factor: float = flag(0.0, "Label smoothing of the training loss.", ("--label-smoothing",))
+    gradient_accumulation_steps: int = flag(1, "Batches for one step.", ("--grad-accum-steps",))
+    max_grad_norm: float = flag(1.0, "Largest gradient norm; larger ones are scaled down.", ("--clip-grad-norm",))
+    dataloader_num_workers: int = flag(2, "Processes that read and decode clips.", ("--num-workers",))
+    generation_num_beams: int = flag(1, "Beams when sentences are generated.", ("--num-beams",))
+    metric_for_best_model: str = flag("eval_loss", "Validation score that chooses the best model, e.g. eval_bleu.")
+    bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
+    num_samples: int = flag(3, "Sentences shown at each evaluation.")
+    seed: int = flag(42, "Seed of weights, order, dropout and augmentation.")
+
+
+@dataclass
+class EvaluationArguments:
+    """What to evaluate, and how."""
+
+    checkpoint: str | None = flag(None, "Folder of a trained model: the output_dir of a run, or a checkpoint-N.")
+    index: str | None = flag(None, "CSV with the video_ids to evaluate.", ("--eval-index",))
+    output_dir: str | None = flag(None, "Folder for the results (default: <checkpoint>/eval_<name of index>).")
+    batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
+    num_workers: int = flag(2, "Processes that read and decode clips.")
+    num_beams: int = flag(1, "Beams.")
+    max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
+    length_penalty: float = flag(1.0, "Above 1 favours longer sentences in beam search, below 1 shorter ones.")
+    bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
+    ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
+    resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
+    allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
+    seed: int = flag(42, "Seed of the bootstrap.")

@@ -1,0 +1,208 @@
+"""Build the parts of a translation run from its arguments: tokenizer, feature extractor, model, data sets, collator."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from hf_slt.data.tokenization import check_round_trip, train_unigram_tokenizer, train_word_tokenizer
+from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.models.multistream.configuration_multistream import (
+    MultiStreamConfig,
+    check_divisible,
+    small_t5_config,
+    small_vit_config,
+)
+from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
+from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration, drop_text_encoder
+from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
+from hf_slt.streams import IMAGE_STREAMS
+from hf_slt.training.arguments import ModelArguments
+
+logger = logging.getLogger(__name__)
+
+
+def load_pretrained(auto_class: Any, name: str, what: str, **kwargs: Any) -> Any:
+    """Load something by name or folder, or say what was expected.
+
+    Raises:
+        ConfigurationError: Nothing loadable is there.
+    """
+    try:
+        return auto_class.from_pretrained(name, **kwargs)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"expected {what} (a HuggingFace name or folder), found '{name}', which does not load: {error}"
+        ) from error
+
+
+def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
+    """Load or train the tokenizer and check that it holds the training sentences.
+
+    Raises:
+        TokenizerRoundTripError: It does not.
+        ConfigurationError: Unknown kind of tokenizer, or a name that does not load.
+    """
+    name = args.tokenizer or args.decoder_model
+    if name:
+        tokenizer = load_pretrained(AutoTokenizer, name, "a tokenizer in --tokenizer")
+    elif args.tokenizer_type == "word":
+        tokenizer = train_word_tokenizer(sentences)
+    elif args.tokenizer_type == "unigram":
+        tokenizer = train_unigram_tokenizer(sentences, vocab_size=args.vocab_size)
+    else:
+        raise ConfigurationError(f"expected --tokenizer-type unigram or word, found '{args.tokenizer_type}'")
+    check_round_trip(tokenizer, sentences)
+    return tokenizer
+
+
+def build_processor(
+    args: ModelArguments, streams: Sequence[str], num_landmarks: int | None, image_size: int, tokenizer: Any
+) -> MultiStreamProcessor:
+    """Build the processor that is saved with the model."""
+    extractor = MultiStreamFeatureExtractor(
+        streams=streams,
+        image_size=image_size,
+        sequence_length=args.sequence_length,
+        num_pose_landmarks=num_landmarks or 0,
+        pose_layout=args.pose_layout,
+    )
+    if "pose" in streams:
+        extractor.pose_layout = extractor.layout().name
+    return MultiStreamProcessor(extractor, tokenizer)
+
+
+def build_model(
+    args: ModelArguments, streams: Sequence[str], num_landmarks: int | None, tokenizer: Any
+) -> MultiStreamForConditionalGeneration:
+    """Build the model; pretrained parts are loaded, the rest starts from random weights.
+
+    Raises:
+        DimensionMismatchError: Parts that do not fit.
+        ConfigurationError: A part that does not load, or flags that exclude each other.
+    """
+    decoder = (
+        load_pretrained(AutoModelForSeq2SeqLM, args.decoder_model, "a seq2seq language model in --decoder-model")
+        if args.decoder_model
+        else None
+    )
+    backbone = load_pretrained(AutoModel, args.backbone, "a vision model in --backbone") if args.backbone else None
+    has_images = any(stream in IMAGE_STREAMS for stream in streams)
+    config = MultiStreamConfig(
+        streams=streams,
+        backbone_config=_backbone_config(args, backbone) if has_images else None,
+        image_size=image_size_of(args, backbone),
+        share_hand_backbone=args.share_hand_backbone,
+        freeze_backbone=args.freeze_backbone,
+        num_pose_landmarks=num_landmarks or 0,
+        pose_hidden_size=args.pose_hidden_size,
+        projector_dim=args.projector_dim,
+        d_model=args.d_model,
+        temporal_layers=args.temporal_layers,
+        temporal_heads=args.temporal_heads,
+        temporal_dim_feedforward=args.temporal_dim_feedforward,
+        temporal_dropout=args.temporal_dropout,
+        temporal_kernel_size=args.temporal_kernel_size,
+        temporal_stride=args.temporal_stride,
+        bridge=args.bridge,
+        text_config=_text_config(args, decoder, tokenizer),
+    )
+    model = MultiStreamForConditionalGeneration(config)
+    if decoder is not None:
+        drop_text_encoder(decoder)
+        model.text_model = decoder
+    if backbone is not None and has_images:
+        for stream in model.encoder.backbones.values():
+            if hasattr(stream, "backbone"):
+                stream.backbone.load_state_dict(backbone.state_dict(), strict=False)
+    model.generation_config.max_length = None
+    model.generation_config.max_new_tokens = args.max_target_length
+    return model
+
+
+def image_size_of(args: ModelArguments, backbone: Any | None = None) -> int:
+    """Return the side of the crops: the flag's, the backbone's, or 224.
+
+    Raises:
+        DimensionMismatchError: The backbone takes images of one other size only.
+    """
+    native = getattr(backbone.config, "image_size", None) if backbone is not None else None
+    if args.image_size and native and native != args.image_size and not backbone.config.model_type.startswith("dinov2"):
+        raise DimensionMismatchError(
+            f"expected images of the backbone's size, found --image-size {args.image_size} and a backbone for "
+            f"{native}; leave --image-size out"
+        )
+    return args.image_size or native or 224
+
+
+def _backbone_config(args: ModelArguments, backbone: Any | None) -> Any:
+    if backbone is not None:
+        return backbone.config
+    return small_vit_config(image_size_of(args), args.backbone_hidden_size, args.backbone_layers)
+
+
+def _text_config(args: ModelArguments, decoder: Any | None, tokenizer: Any) -> Any:
+    if args.decoder_model and args.decoder_config:
+        raise ConfigurationError("expected one of --decoder-model and --decoder-config, found both; leave one out")
+    if decoder is None and not args.decoder_config:
+        check_divisible(args.d_model, args.decoder_heads, "--d-model", "--decoder-heads")
+        return small_t5_config(
+            len(tokenizer),
+            args.d_model,
+            args.decoder_layers,
+            args.decoder_heads,
+            args.decoder_dropout,
+            **_ids(tokenizer),
+        )
+    config = (
+        decoder.config
+        if decoder is not None
+        else load_pretrained(AutoConfig, args.decoder_config, "a configuration in --decoder-config")
+    )
+    if not config.is_encoder_decoder:
+        raise ConfigurationError(
+            f"expected a seq2seq language model, found '{config.model_type}', which has no encoder"
+        )
+    if decoder is None:
+        config.vocab_size = len(tokenizer)
+        for name, value in _ids(tokenizer).items():
+            setattr(config, name, value)
+    elif len(tokenizer) > config.vocab_size:
+        raise DimensionMismatchError(
+            f"expected a tokenizer within the decoder's vocabulary, found {len(tokenizer)} tokens and a vocabulary of "
+            f"{config.vocab_size}; use the decoder's own tokenizer (leave --tokenizer out)"
+        )
+    return config
+
+
+def _ids(tokenizer: Any) -> dict[str, int]:
+    pad, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
+    if pad is None or eos is None:
+        raise ConfigurationError(f"expected a tokenizer with a pad and an eos token, found pad {pad} and eos {eos}")
+    return {"pad_token_id": pad, "eos_token_id": eos, "decoder_start_token_id": pad}
+
+
+def text_encoder(tokenizer: Any, max_length: int):
+    """Return a function from sentences to token ids, cut to `max_length` tokens."""
+
+    def encode(sentences: list[str]) -> list[list[int]]:
+        return tokenizer(sentences, truncation=True, max_length=max_length)["input_ids"]
+
+    return encode
+
+
+def resolve_output_dir(path: str | None) -> Path:
+    """Return the folder of a run.
+
+    Raises:
+        ConfigurationError: No folder was given, or it is a file.
+    """
+    if not path:
+        raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ConfigurationError(f"expected a folder in --output_dir, found the file {path}")
+    return Path(path)

@@ -1,0 +1,94 @@
+"""From a command line to dataclasses: defaults < preset < `--config` file < flags; unknown names are errors."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hf_slt.errors import ConfigurationError
+
+
+def print_help(description: str, groups: Sequence[type]) -> None:
+    """Print the flags of some argument dataclasses, without importing transformers (which takes seconds)."""
+    parser = argparse.ArgumentParser(description=description, add_help=False)
+    parser.add_argument("-h", "--help", action="store_true", help="show these flags and exit")
+    parser.add_argument("--help-all", action="store_true", help="show every flag, HuggingFace's too, and exit")
+    parser.add_argument("--config", metavar="FILE", help="YAML or JSON file of flags; flags given here win over it")
+    for group in groups:
+        section = parser.add_argument_group(group.__name__, group.__doc__)
+        for item in fields(group):
+            default = item.default_factory() if callable(item.default_factory) else item.default
+            shown = f"{item.metadata['help']} (default: {default})".replace("%", "%%")
+            names = [f"--{item.name}", *item.metadata.get("aliases", ())]
+            section.add_argument(*(n for n in names if "_" not in n or n == names[0]), metavar="", help=shown)
+    parser.print_help()
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """Read a `--config` file: a mapping of flag names, or sections of such mappings; `run_config.json` is one.
+
+    Raises:
+        ConfigurationError: The file is missing, or does not hold a mapping.
+    """
+    import yaml
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"expected a YAML or JSON file of flags in --config, found {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"expected a mapping of flags in {path}, found {type(content).__name__}")
+    flat = {}
+    for key, value in content.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    return {key.replace("-", "_"): value for key, value in flat.items()}
+
+
+def parse_arguments(
+    types: Sequence[type], argv: Sequence[str], preset: dict[str, Any] | None = None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Parse a command line.
+
+    Args:
+        types: Argument dataclasses.
+        argv: The command line without the program's name.
+        preset: Values that take the place of defaults.
+
+    Returns:
+        An instance of each dataclass, and the effective value of every flag (what `run_config.json` holds).
+
+    Raises:
+        ConfigurationError: An unknown flag or key, or a value of the wrong type.
+    """
+    from transformers import HfArgumentParser
+
+    class Parser(HfArgumentParser):
+        def error(self, message: str) -> None:
+            raise ConfigurationError(f"{message} (--help lists the flags)")
+
+    parser = Parser(types, allow_abbrev=False)
+    parser.add_argument("--config")
+    config = parser.parse_known_args(argv)[0].config
+    known = {action.dest for action in parser._actions}
+    values = {**(preset or {}), **(read_config(config) if config else {})}
+    unknown = [_suggest(key, known) for key in values if key not in known]
+    if unknown:
+        raise ConfigurationError(f"unknown keys in {config}: {'; '.join(unknown)}")
+    parser.set_defaults(**values)
+    namespace, rest = parser.parse_known_args(argv)
+    if rest:
+        flags = [option for action in parser._actions for option in action.option_strings]
+        raise ConfigurationError(f"unknown arguments: {'; '.join(_suggest(word, flags) for word in rest)}")
+    effective = {key: value for key, value in vars(namespace).items() if key != "config"}
+    return parser.parse_dict(dict(effective), allow_extra_keys=True), effective
+
+
+def _suggest(word: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(word.split("=")[0], known, n=1)
+    return f"'{word}'" + (f" (did you mean '{nearest[0]}'?)" if nearest else "")

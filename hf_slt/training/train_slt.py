@@ -1,0 +1,192 @@
+"""One translation run: check the data, build the model, train, score, write the results."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import datasets
+import transformers
+from transformers.trainer_callback import ProgressCallback
+
+from hf_slt.data.builder import build_datasets
+from hf_slt.data.clip_transform import ClipTransform
+from hf_slt.data.collator import DataCollatorForMultiStream
+from hf_slt.data.corpus import CorpusPaths
+from hf_slt.data.demo import cached_demo_corpus
+from hf_slt.data.epoch import SharedEpoch
+from hf_slt.data.readers import read_pose
+from hf_slt.errors import ConfigurationError
+from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
+from hf_slt.training.build_slt import build_model, build_processor, build_tokenizer, resolve_output_dir, text_encoder
+from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
+from hf_slt.training.results import save_predictions, write_run_files
+from hf_slt.training.trainer import MultiStreamTrainer
+from hf_slt.training.training_arguments import SltTrainingArguments
+
+logger = logging.getLogger(__name__)
+
+# What fits the demo corpus and two CPU cores; flags and a --config file win over it.
+DEMO_PRESET: dict[str, Any] = {}
+
+
+def run_train_slt(
+    data_args: DataArguments,
+    model_args: ModelArguments,
+    augmentation_args: AugmentationArguments,
+    training_args: SltTrainingArguments,
+    effective: dict[str, Any],
+) -> dict[str, float]:
+    """Train, select and score a translation model.
+
+    Args:
+        data_args: The corpus.
+        model_args: The model.
+        augmentation_args: Changes to training clips.
+        training_args: The run; `output_dir` gets everything that is written.
+        effective: Effective value of every flag, for `run_config.json`.
+
+    Returns:
+        The scores of the last evaluation: of the test split if there is one, else of the validation split.
+
+    Raises:
+        DataContractError: The corpus is not usable; nothing but `contract_report.json` was written.
+        TokenizerRoundTripError: The tokenizer cannot hold the training sentences.
+        ConfigurationError: Flags that cannot work.
+    """
+    output_dir = resolve_output_dir(training_args.output_dir)
+    paths = demo_paths() if training_args.demo else data_args.corpus_paths()
+    check_splits(paths)
+    corpus, _ = build_datasets(
+        paths,
+        report_path=output_dir / "contract_report.json",
+        num_landmarks=model_args.pose_landmarks,
+        skip_invalid=data_args.skip_invalid,
+        allow_missing_streams=data_args.allow_missing_streams,
+    )
+    transformers.set_seed(training_args.seed)
+    num_landmarks = count_landmarks(corpus["train"][0], paths)
+    tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
+    model = build_model(model_args, paths.streams, num_landmarks, tokenizer)
+    processor = build_processor(model_args, paths.streams, num_landmarks, model.config.image_size, tokenizer)
+    logger.info(
+        f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
+        f"{model.num_parameters() / 1e6:.2f} M parameters | vocabulary {len(tokenizer)}"
+    )
+    epoch = SharedEpoch()
+    splits = transform_splits(corpus, processor, model_args, augmentation_args, training_args, epoch, paths.pose_key)
+    collator = DataCollatorForMultiStream(
+        processor.feature_extractor.pad,
+        model.config.pad_token_id,
+        model.config.decoder_start_token_id,
+        augmentation_args.mix_streams(),
+        training_args.seed,
+        epoch,
+    )
+    trainer = build_trainer(model, processor, splits, collator, training_args, epoch)
+    if trainer.is_world_process_zero():
+        write_run_files(output_dir, effective, corpus)
+    return train_and_score(trainer, processor, splits, corpus)
+
+
+def demo_paths() -> CorpusPaths:
+    """Write the demo corpus to the cache, once, and return where it is."""
+    root = cached_demo_corpus()
+    return corpus_at(root)
+
+
+def corpus_at(root: Path) -> CorpusPaths:
+    """Return the corpus in a folder of the usual names: face/ hand_l/ hand_r/ pose/ meta.csv index/*.csv."""
+    indexes = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
+    return CorpusPaths(
+        face_dir=root / "face",
+        left_hand_dir=root / "hand_l",
+        right_hand_dir=root / "hand_r",
+        pose_dir=root / "pose",
+        metadata_csv=root / "meta.csv",
+        indexes={split: root / "index" / name for split, name in indexes.items()},
+    )
+
+
+def check_splits(paths: CorpusPaths) -> None:
+    """Raise `ConfigurationError` unless there is a training and a validation split."""
+    flags = {"train": "--train-index", "validation": "--val-index"}
+    missing = [flag for split, flag in flags.items() if split not in paths.indexes]
+    if missing:
+        raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
+
+
+def count_landmarks(row: dict[str, Any], paths: CorpusPaths) -> int | None:
+    """Return the number of landmarks of the corpus, None without a pose stream; the contract makes all clips agree."""
+    if row["pose"] is None:
+        return None
+    return read_pose(row["pose"]["path"], key=paths.pose_key).points.shape[1]
+
+
+def transform_splits(
+    corpus: datasets.DatasetDict,
+    processor: Any,
+    model_args: ModelArguments,
+    augmentation_args: AugmentationArguments,
+    training_args: SltTrainingArguments,
+    epoch: SharedEpoch,
+    pose_key: str,
+) -> dict[str, datasets.Dataset]:
+    """Attach the lazy reading of clips to each split; only training clips are augmented."""
+    plain = ClipTransform(
+        processor.feature_extractor,
+        text_encoder(processor.tokenizer, model_args.max_target_length),
+        seed=training_args.seed,
+        epoch=epoch,
+        pose_key=pose_key,
+    )
+    augmented = ClipTransform(**{**vars(plain), "augmentation": augmentation_args.augmentation()})
+    return {split: data.with_transform(augmented if split == "train" else plain) for split, data in corpus.items()}
+
+
+def build_trainer(
+    model: Any,
+    processor: Any,
+    splits: dict[str, datasets.Dataset],
+    collator: DataCollatorForMultiStream,
+    args: SltTrainingArguments,
+    epoch: SharedEpoch,
+) -> MultiStreamTrainer:
+    """Build the trainer with the callbacks of the project."""
+    report = EpochReportCallback(Path(args.output_dir) / "train_log.csv", args.num_samples)
+    # Beams and length are the model's own: whoever loads it generates as it was selected.
+    model.generation_config.num_beams = args.generation_num_beams
+    trainer = MultiStreamTrainer(
+        model=model,
+        args=args,
+        train_dataset=splits["train"],
+        eval_dataset=splits["validation"],
+        data_collator=collator,
+        processing_class=processor.tokenizer,
+        tokenize=args.bleu_tokenize,
+        callbacks=[EpochCallback(epoch), report],
+    )
+    report.trainer = trainer
+    if not args.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(QuietProgressCallback)
+    return trainer
+
+
+def train_and_score(
+    trainer: MultiStreamTrainer, processor: Any, splits: dict[str, datasets.Dataset], corpus: datasets.DatasetDict
+) -> dict[str, float]:
+    """Train, save the best model at the root of the run, score validation and test, write the results."""
+    result = trainer.train(resume_from_checkpoint=trainer.args.resume_from_checkpoint)
+    trainer.save_model()
+    if trainer.is_world_process_zero():
+        processor.save_pretrained(trainer.args.output_dir)
+    trainer.save_metrics("train", result.metrics)
+    trainer.save_state()
+    metrics = {}
+    for prefix, split in (("eval", "validation"), ("test", "test")):
+        if split in splits:
+            metrics = trainer.evaluate(splits[split], metric_key_prefix=prefix)
+            save_predictions(trainer, corpus[split], prefix, metrics)
+    return metrics

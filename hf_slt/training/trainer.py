@@ -1,0 +1,71 @@
+"""Seq2SeqTrainer where translation needs it to differ: raw references, and label smoothing in training only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from transformers import Seq2SeqTrainer
+from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.metrics import compute_translation_metrics
+from hf_slt.models.multistream.modeling_multistream import sequence_loss
+
+
+def reference_sentences(dataset: Any) -> list[str]:
+    """Return the raw sentences of a data set of clips, in order, without reading the clips."""
+    return list(dataset.with_format(None)["text"])
+
+
+class MultiStreamTrainer(Seq2SeqTrainer):
+    """Trainer that scores generated sentences against the raw sentences of the data set, never against label ids.
+
+    Args:
+        tokenize: sacrebleu's tokenizer for BLEU.
+        kwargs: Arguments of [`Seq2SeqTrainer`]; `processing_class` decodes the generated ids.
+
+    Attributes:
+        last_predictions: Sentences generated in the last evaluation.
+        last_references: Their references.
+    """
+
+    def __init__(self, *args: Any, tokenize: str = "13a", **kwargs: Any):
+        super().__init__(*args, compute_metrics=self._score, **kwargs)
+        self.tokenize = tokenize
+        self.last_predictions: list[str] = []
+        self.last_references: list[str] = []
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """Return the loss per target token; label smoothing is for training, `eval_loss` is plain cross-entropy."""
+        labels = inputs["labels"]
+        smoothing = self.args.label_smoothing_factor if model.training else 0.0
+        outputs = model(**{name: value for name, value in inputs.items() if name != "labels"})
+        loss = sequence_loss(outputs.logits, labels, num_items_in_batch if model.training else None, smoothing)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None and model.training:
+            # The tokens were counted on all processes, whose gradients are averaged afterwards.
+            loss = loss * self.accelerator.num_processes
+        return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
+
+    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Evaluate a data set; its raw sentences are the references."""
+        self.last_references = reference_sentences(dataloader.dataset)
+        return super().evaluation_loop(dataloader, *args, **kwargs)
+
+    def _score(self, prediction: EvalPrediction) -> dict[str, Any]:
+        tokens = np.where(prediction.predictions < 0, self.processing_class.pad_token_id, prediction.predictions)
+        self.last_predictions = self.processing_class.batch_decode(tokens, skip_special_tokens=True)
+        if len(self.last_predictions) != len(self.last_references):
+            raise ConfigurationError(
+                f"expected one sentence a clip, found {len(self.last_predictions)} generated for "
+                f"{len(self.last_references)} clips"
+            )
+        return compute_translation_metrics(self.last_predictions, self.last_references, tokenize=self.tokenize)

@@ -1,0 +1,32 @@
+"""TrainingArguments of the translation task: HuggingFace's, with our defaults and short flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from transformers import Seq2SeqTrainingArguments
+
+from hf_slt.training.arguments import RunArguments
+
+LOWER_IS_BETTER = ("loss", "cer", "wer")
+
+
+@dataclass
+class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
+    """Arguments of a translation run; see [`Seq2SeqTrainingArguments`] for those that are not listed here."""
+
+    # Columns of paths are decoded by the data set's transform, which the Trainer cannot see.
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Leave False: the columns are needed."})
+    predict_with_generate: bool = field(default=True, metadata={"help": "Generate sentences when evaluating."})
+    eval_strategy: str = field(default="epoch", metadata={"help": "When to evaluate: no, steps or epoch."})
+    save_strategy: str = field(default="epoch", metadata={"help": "When to save: no, steps, epoch or best."})
+    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints to keep; the best one stays."})
+    load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best model, not the last."})
+    logging_strategy: str = field(default="epoch", metadata={"help": "When to log: no, steps or epoch."})
+    logging_first_step: bool = field(default=True, metadata={"help": "Also log the first step."})
+    report_to: str = field(default="none", metadata={"help": "tensorboard, wandb, ..., or none."})
+
+    def __post_init__(self) -> None:
+        if self.greater_is_better is None:
+            self.greater_is_better = not self.metric_for_best_model.endswith(LOWER_IS_BETTER)
+        super().__post_init__()
