@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from hf_slt.data.readers import LARGEST_FRAME
 from hf_slt.errors import Problem
 
 _IMAGE = r"\.(?:jpg|jpeg|png)"
 _FLAT = re.compile(rf"(?P<id>.+)_f(?P<number>[0-9]+){_IMAGE}", re.IGNORECASE)
 _NUMBERED = re.compile(rf"(?P<number>[0-9]+){_IMAGE}", re.IGNORECASE)
 _WHOLE = {".mp4": "video", ".webm": "video", ".mkv": "video", ".npy": "array", ".npz": "array"}
-_LARGEST_FRAME = 2**31 - 1  # frame numbers are int32 in the data set
 _ONE_VARIANT = "one variant: <id>_fXXXXXX.jpg, <id>/XXXXXX.jpg, <id>.mp4 or <id>.npz"
 
 
@@ -133,9 +133,9 @@ def _number_problems(clip_id: str, files: StreamFiles) -> list[Problem]:
         if files.frames[before] == files.frames[after]:
             found = f"frame {files.frames[after]} twice: {files.files[before]}, {files.files[after]}"
             problems.append(Problem(where, "one file for a frame number", found, "keep one of them"))
-    if files.frames and files.frames[-1] > _LARGEST_FRAME:
+    if files.frames and files.frames[-1] > LARGEST_FRAME:
         found = f"frame number {files.frames[-1]}"
-        problems.append(Problem(where, f"frame numbers up to {_LARGEST_FRAME}", found, "count the frames from 0"))
+        problems.append(Problem(where, f"frame numbers up to {LARGEST_FRAME}", found, "count the frames from 0"))
     return problems
 
 

@@ -29,7 +29,8 @@ def data_error(where: str | Path, expected: str, found: str, fix: str) -> DataCo
 
 def describe(error: Exception) -> str:
     """Return an exception as one line: its type and the first line of its message."""
-    lines = str(error).strip().splitlines()
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = text.strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 FRAMES_KEY, NUMBERS_KEY = "frames", "frame_numbers"
+LARGEST_FRAME = 2**31 - 1  # frame numbers are int32 in the data set
 _DEEP_MODES = ("I", "F")  # Pillow's names for more than 8 bits a channel; converting them to RGB cuts values off
 
 
@@ -193,8 +194,9 @@ def _check_numbers(path: str | Path, numbers: np.ndarray, count: int) -> list[in
     if numbers.dtype.kind not in "iu" or numbers.shape != (count,):
         raise data_error(where, expected, f"{numbers.dtype} of shape {numbers.shape}", fix)
     values = [int(number) for number in numbers]
-    if values[0] < 0 or any(after <= before for before, after in pairwise(values)):
-        raise data_error(where, expected, f"numbers that start with {values[:5]} and do not ascend from 0 on", fix)
+    if values[0] < 0 or values[-1] > LARGEST_FRAME or any(after <= before for before, after in pairwise(values)):
+        found = f"numbers that start with {values[:5]}, end with {values[-1]}, and are not ascending int32 from 0 on"
+        raise data_error(where, expected, found, fix)
     return values
 
 

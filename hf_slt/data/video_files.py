@@ -13,6 +13,7 @@ from hf_slt.data.npz_files import data_error, unreadable
 from hf_slt.errors import require_package
 
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")  # what a file may start with
 _SEGMENT_ID = b"\x18\x53\x80\x67"
 
 
@@ -91,7 +92,7 @@ def _missing_bytes(file: BinaryIO, size: int) -> int:
     head = file.read(12)
     if head[:4] == _EBML_MAGIC:
         return max(_matroska_end(file) - size, 0)
-    if head[4:8] == b"ftyp":
+    if head[4:8] in _MP4_BOXES:
         return max(_mp4_end(file, size) - size, 0)
     return 0
 

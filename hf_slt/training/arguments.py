@@ -27,6 +27,7 @@ def flag(default: Any, help: str, aliases: tuple[str, ...] = (), **metadata: Any
 class DataArguments:
     """Where the corpus is. A stream whose folder is not given is not used."""
 
+    demo: bool = flag(False, "Use the synthetic demo corpus, and settings for it. Needs no data.")
     face_dir: str | None = flag(None, "Folder of face crops.")
     hand_left_dir: str | None = flag(None, "Folder of left-hand crops.", ("--left-hand-dir",))
     hand_right_dir: str | None = flag(None, "Folder of right-hand crops.", ("--right-hand-dir",))
@@ -43,7 +44,13 @@ class DataArguments:
     allow_missing_streams: bool = flag(False, "Accept clips with no file at all in some stream; it is masked there.")
 
     def corpus_paths(self, **indexes: str | None) -> CorpusPaths:
-        """Return the corpus that the flags describe, with the given splits."""
+        """Return the corpus that the flags describe.
+
+        Args:
+            indexes: Split -> index CSV in place of the flag's; None leaves the split out.
+        """
+        if self.demo:
+            return demo_paths(indexes)
         named = {"train": self.train_index, "validation": self.val_index, "test": self.test_index, **indexes}
         return CorpusPaths(
             face_dir=_path(self.face_dir),
@@ -61,6 +68,24 @@ class DataArguments:
 
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
+
+
+def demo_paths(indexes: dict[str, str | None]) -> CorpusPaths:
+    """Write the demo corpus to the cache, once, and return where it is."""
+    from hf_slt.data.demo import cached_demo_corpus
+
+    root = cached_demo_corpus()
+    own = {"train": root / "index/train.csv", "validation": root / "index/val.csv", "test": root / "index/test.csv"}
+    return CorpusPaths(
+        face_dir=root / "face",
+        left_hand_dir=root / "hand_l",
+        right_hand_dir=root / "hand_r",
+        pose_dir=root / "pose",
+        metadata_csv=root / "meta.csv",
+        indexes={
+            split: Path(indexes.get(split, path) or path) for split, path in own.items() if indexes.get(split, path)
+        },
+    )
 
 
 @dataclass
@@ -152,7 +177,6 @@ class RunArguments:
     """The run. Every flag of transformers.Seq2SeqTrainingArguments works beside these (--help-all lists them)."""
 
     output_dir: str | None = flag(None, "Folder of the run: model, checkpoints, scores.", ("--work-dir",))
-    demo: bool = flag(False, "Train on the synthetic demo corpus, with settings for it. Needs no data.")
     num_train_epochs: float = flag(30, "Passes over the training split.", ("--epochs",))
     max_steps: int = flag(-1, "Stop after this many steps, whatever the epochs say (-1 = off).", ("--max-train-steps",))
     per_device_train_batch_size: int = flag(8, "Training clips a step and device.", ("--batch-size",))
@@ -170,6 +194,14 @@ class RunArguments:
     bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
     num_samples: int = flag(3, "Sentences shown at each evaluation.")
     seed: int = flag(42, "Seed of weights, order, dropout and augmentation.")
+
+
+@dataclass
+class ValidationArguments:
+    """What to check beside the files."""
+
+    report: str = flag("contract_report.json", "File of the complete report (JSON).")
+    pose_landmarks: int | None = flag(None, "Number of landmarks that the poses must have.")
 
 
 @dataclass

@@ -119,8 +119,7 @@ def build_model(
         for stream in model.encoder.backbones.values():
             if hasattr(stream, "backbone"):
                 stream.backbone.load_state_dict(backbone.state_dict(), strict=False)
-    model.generation_config.max_length = None
-    model.generation_config.max_new_tokens = args.max_target_length
+    model.generation_config.max_length = args.max_target_length + 1  # the start token counts
     return model
 
 

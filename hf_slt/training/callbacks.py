@@ -87,14 +87,15 @@ class EpochReportCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Report the epoch."""
-        if not state.is_world_process_zero or not metrics or "eval_loss" not in metrics:
+        in_training = self.trainer is not None and self.trainer.is_in_train
+        if not state.is_world_process_zero or not in_training or "eval_loss" not in (metrics or {}):
             return
         row = {**self.figures, **metrics, "epoch": state.epoch or 0.0, "step": state.global_step}
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, LOG_COLUMNS, extrasaction="ignore")
             writer.writerow({name: f"{v:.6g}" if isinstance(v, float) else v for name, v in row.items()})
         logger.info(format_epoch(row, args.num_train_epochs, time.monotonic() - self.started))
-        if self.trainer is not None and self.num_samples:
+        if self.num_samples:
             logger.info(format_pairs(self.trainer.last_predictions, self.trainer.last_references, n=self.num_samples))
 
 

@@ -14,9 +14,7 @@ from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.corpus import CorpusPaths
-from hf_slt.data.demo import cached_demo_corpus
 from hf_slt.data.epoch import SharedEpoch
-from hf_slt.data.readers import read_pose
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
 from hf_slt.training.build_slt import build_model, build_processor, build_tokenizer, resolve_output_dir, text_encoder
@@ -56,9 +54,9 @@ def run_train_slt(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
-    paths = demo_paths() if training_args.demo else data_args.corpus_paths()
+    paths = data_args.corpus_paths()
     check_splits(paths)
-    corpus, _ = build_datasets(
+    corpus, report = build_datasets(
         paths,
         report_path=output_dir / "contract_report.json",
         num_landmarks=model_args.pose_landmarks,
@@ -66,10 +64,9 @@ def run_train_slt(
         allow_missing_streams=data_args.allow_missing_streams,
     )
     transformers.set_seed(training_args.seed)
-    num_landmarks = count_landmarks(corpus["train"][0], paths)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
-    model = build_model(model_args, paths.streams, num_landmarks, tokenizer)
-    processor = build_processor(model_args, paths.streams, num_landmarks, model.config.image_size, tokenizer)
+    model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer)
+    processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
         f"{model.num_parameters() / 1e6:.2f} M parameters | vocabulary {len(tokenizer)}"
@@ -90,38 +87,12 @@ def run_train_slt(
     return train_and_score(trainer, processor, splits, corpus)
 
 
-def demo_paths() -> CorpusPaths:
-    """Write the demo corpus to the cache, once, and return where it is."""
-    root = cached_demo_corpus()
-    return corpus_at(root)
-
-
-def corpus_at(root: Path) -> CorpusPaths:
-    """Return the corpus in a folder of the usual names: face/ hand_l/ hand_r/ pose/ meta.csv index/*.csv."""
-    indexes = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
-    return CorpusPaths(
-        face_dir=root / "face",
-        left_hand_dir=root / "hand_l",
-        right_hand_dir=root / "hand_r",
-        pose_dir=root / "pose",
-        metadata_csv=root / "meta.csv",
-        indexes={split: root / "index" / name for split, name in indexes.items()},
-    )
-
-
 def check_splits(paths: CorpusPaths) -> None:
     """Raise `ConfigurationError` unless there is a training and a validation split."""
     flags = {"train": "--train-index", "validation": "--val-index"}
     missing = [flag for split, flag in flags.items() if split not in paths.indexes]
     if missing:
         raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
-
-
-def count_landmarks(row: dict[str, Any], paths: CorpusPaths) -> int | None:
-    """Return the number of landmarks of the corpus, None without a pose stream; the contract makes all clips agree."""
-    if row["pose"] is None:
-        return None
-    return read_pose(row["pose"]["path"], key=paths.pose_key).points.shape[1]
 
 
 def transform_splits(

@@ -34,6 +34,7 @@ class MultiStreamTrainer(Seq2SeqTrainer):
 
     def __init__(self, *args: Any, tokenize: str = "13a", **kwargs: Any):
         super().__init__(*args, compute_metrics=self._score, **kwargs)
+        self.label_smoother = None  # compute_loss smooths, in training only
         self.tokenize = tokenize
         self.last_predictions: list[str] = []
         self.last_references: list[str] = []
@@ -59,6 +60,14 @@ class MultiStreamTrainer(Seq2SeqTrainer):
         """Evaluate a data set; its raw sentences are the references."""
         self.last_references = reference_sentences(dataloader.dataset)
         return super().evaluation_loop(dataloader, *args, **kwargs)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        # A tied weight is stored once: the names under which it is not stored are not missing.
+        state = self.model.state_dict()
+        missing = set(load_result.missing_keys)
+        stored = {tensor.data_ptr() for name, tensor in state.items() if name not in missing}
+        load_result.missing_keys[:] = [name for name in missing if state[name].data_ptr() not in stored]
+        super()._issue_warnings_after_load(load_result)
 
     def _score(self, prediction: EvalPrediction) -> dict[str, Any]:
         tokens = np.where(prediction.predictions < 0, self.processing_class.pad_token_id, prediction.predictions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import Seq2SeqTrainingArguments
 
 from hf_slt.training.arguments import RunArguments
@@ -29,4 +30,5 @@ class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
     def __post_init__(self) -> None:
         if self.greater_is_better is None:
             self.greater_is_better = not self.metric_for_best_model.endswith(LOWER_IS_BETTER)
+        self.dataloader_pin_memory = self.dataloader_pin_memory and torch.cuda.is_available()
         super().__post_init__()

@@ -126,9 +126,9 @@ def test_an_unclosed_quote_never_joins_rows(csv_path, text):
         read_metadata(write(csv_path, text))
 
 
-@pytest.mark.parametrize(("encoding", "guess"), [("cp1252", "cp1252"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le")])
-def test_other_encodings_name_the_flag_and_the_guess(csv_path, encoding, guess):
-    write(csv_path, "id;text\nv1;mañana\n", encoding)
+@pytest.mark.parametrize("guess", ["cp1252", "utf-16", "utf-16-le", "utf-16-be"])
+def test_other_encodings_name_the_flag_and_the_guess(csv_path, guess):
+    write(csv_path, "id;text\nv1;mañana\n", guess)
     with pytest.raises(DataContractError) as error:
         read_metadata(csv_path)
     problem = error.value.problems[0]

@@ -43,9 +43,19 @@ def test_no_number(cell):
         (("58.39", "7.421.000.000.000.000", "1.243.000.000.000.000"), (58.39, 74.21, 12.43)),
         (("1.001.233", "1.020.686", "17.851.999.999.999.900"), (1001.233, 1020.686, 17.852)),
         (("1255.52", "1.264.363", "9.242.999.999.999.930"), (1255.52, 1264.363, 9.243)),
-        (("", "", "6.299.999.999"), (None, None, 6.299999999)),
-        (("", "", ""), (None, None, None)),
     ],
 )
 def test_times_of_lsa_t_get_their_decimal_point_back(cells, times):
     assert repair_times(*cells) == pytest.approx(times, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cells", "times"),
+    [
+        (("", "", "6.299.999.999"), (None, None, 6.299999999)),
+        (("16.532.999", None, "2.5"), (16.532999, None, 2.5)),
+        (("", "", ""), (None, None, None)),
+    ],
+)
+def test_without_the_other_times_the_first_group_is_the_integer_part(cells, times):
+    assert repair_times(*cells) == times

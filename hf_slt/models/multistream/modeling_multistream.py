@@ -504,9 +504,8 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
             return_dict=True,
             **({} if cache_position is None else {"cache_position": cache_position}),
         )
-        outputs.encoder_last_hidden_state = states
-        if labels is not None:
-            outputs.loss = sequence_loss(outputs.logits, labels, num_items_in_batch)
+        loss = None if labels is None else sequence_loss(outputs.logits, labels, num_items_in_batch)
+        outputs = Seq2SeqLMOutput(**{**outputs, "loss": loss, "encoder_last_hidden_state": states})
         return outputs if return_dict in (None, True) else outputs.to_tuple()
 
     def _states_and_mask(

@@ -1,0 +1,26 @@
+"""Score a trained translation model.
+
+    python scripts/eval_slt.py --checkpoint runs/mine --face-dir D/face --hand-left-dir D/hand_l \
+        --hand-right-dir D/hand_r --pose-dir D/pose --metadata-csv D/meta.csv --index D/index/test.csv
+What does the model read? Score it with streams blanked:
+    python scripts/eval_slt.py --checkpoint runs/demo --demo --ablate-streams
+"""
+
+from hf_slt.cli import run_script
+from hf_slt.training.arguments import DataArguments, EvaluationArguments
+from hf_slt.training.parsing import parse_arguments, print_help
+
+
+def main(argv: list[str]) -> None:
+    """Parse the command line and evaluate."""
+    if {"-h", "--help"} & set(argv):
+        print_help(__doc__, [EvaluationArguments, DataArguments])
+        return
+    from hf_slt.training.evaluate_slt import run_evaluate_slt
+
+    (data_args, args), _ = parse_arguments([DataArguments, EvaluationArguments], argv)
+    run_evaluate_slt(data_args, args)
+
+
+if __name__ == "__main__":
+    run_script(main)
