@@ -23,9 +23,10 @@ _MEDIAPIPE_POSE = (
 _HAND = ["wrist"] + [
     f"{finger}_{joint}" for finger in ("thumb", "index", "middle", "ring", "pinky") for joint in range(4)
 ]
+# Face Mesh 1, 33, 263, 133, 362, 61, 291, 105, 334, 199, 4
 _FACE_11 = (
-    "right_eye_outer left_eye_outer right_eye_inner left_eye_inner mouth_right mouth_left face_lower_lip "
-    "left_brow right_brow chin nose_bridge"
+    "nose_tip right_eye_outer left_eye_outer right_eye_inner left_eye_inner mouth_right mouth_left right_brow "
+    "left_brow chin nose_ridge"
 ).split()
 
 

@@ -148,7 +148,7 @@ def _missing_problem(where: str, stream: str, folder: Path, video_id: str) -> Pr
     return Problem(f"{where}, stream {stream}", f"{expected} in {folder}", found, fix)
 
 
-def align(probe: ClipProbe, frame_count: int | None) -> tuple[int, list[Problem]]:
+def align(probe: ClipProbe, frame_count: int | None, allow_gaps: bool = False) -> tuple[int, list[Problem]]:
     """Find the number of frames of a clip and hold all streams against it.
 
     T is that of the pose; without pose that of a stream that has every frame (a video, an array without numbers);
@@ -157,9 +157,10 @@ def align(probe: ClipProbe, frame_count: int | None) -> tuple[int, list[Problem]
     Args:
         probe: The files of the clip.
         frame_count: Number of frames in the metadata, if it tells.
+        allow_gaps: Accept frames that have a pose and no image; without a pose they are a problem in any case.
 
     Returns:
-        T, and the problems: streams of different length, frames that no stream has.
+        T, and the problems: streams of different length, frames that no stream (no image stream of several) has.
     """
     dense = {stream: len(frames.frames) for stream, (_, frames) in probe.images.items() if frames.dense}
     sound = not probe.problems
@@ -173,7 +174,9 @@ def align(probe: ClipProbe, frame_count: int | None) -> tuple[int, list[Problem]
         reference = "largest frame number"
         n_frames = 1 + max((frames.frames[-1] for _, frames in probe.images.values()), default=-1)
     problems = _length_problems(probe, reference, n_frames)
-    if sound and not problems and not probe.pose and not dense:
+    # One image stream may lack a frame (nothing detected); all of several at once means that the frame was lost.
+    may_lose_frames = bool(probe.pose) and (allow_gaps or len(probe.images) == 1)
+    if sound and not problems and not dense and probe.images and not may_lose_frames:
         problems += _gap_problems(probe, n_frames)
     return n_frames, problems
 
@@ -206,8 +209,8 @@ def _gap_problems(probe: ClipProbe, n_frames: int) -> list[Problem]:
     more = ", ..." if len(gaps) > _MAX_SHOWN_GAPS else ""
     missing = int(n_frames - len(present))
     found = f"{missing} missing from all of them: {', '.join(gaps[:_MAX_SHOWN_GAPS])}{more}"
-    expected = f"each of the frames 0-{n_frames - 1} in at least one stream ({', '.join(probe.images)})"
-    fix = "number the frames from 0 without gaps; only a single stream may lack a frame"
+    expected = f"each of the frames 0-{n_frames - 1} in at least one image stream ({', '.join(probe.images)})"
+    fix = "number the frames from 0 without gaps, or allow frames with a pose alone (allow_missing_streams)"
     return [Problem(f"clip '{probe.video_id}'", expected, found, fix)]
 
 

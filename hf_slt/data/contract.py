@@ -149,7 +149,8 @@ class _CorpusCheck:
         for video_id, probe in self.probes.items():
             problems = [*missing_problems(probe, self.paths, index, allow_missing_streams), *probe.problems]
             frame_count = self._value(video_id, "frame_count")
-            self.lengths[video_id], more = align(probe, frame_count) if probe.images or probe.pose else (0, [])
+            aligned = align(probe, frame_count, allow_missing_streams) if probe.images or probe.pose else (0, [])
+            self.lengths[video_id], more = aligned
             self._add_all([*problems, *more], video_id)
             if frame_count not in (None, self.lengths[video_id]):
                 other_count.append(video_id)

@@ -41,7 +41,9 @@ class DataArguments:
     encoding: str = flag("utf-8-sig", "Encoding of the CSV files.")
     pose_key: str = flag("pose", "Key of the pose array in the .npz files.")
     skip_invalid: bool = flag(False, "Leave out clips that break the data contract and count them, do not stop.")
-    allow_missing_streams: bool = flag(False, "Accept clips with no file at all in some stream; it is masked there.")
+    allow_missing_streams: bool = flag(
+        False, "Accept clips without a stream, and frames without any image; masked there."
+    )
 
     def corpus_paths(self, **indexes: str | None) -> CorpusPaths:
         """Return the corpus that the flags describe.

@@ -49,7 +49,8 @@ def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
     """
     name = args.tokenizer or args.decoder_model
     if name:
-        tokenizer = load_pretrained(AutoTokenizer, name, "a tokenizer in --tokenizer")
+        flag = "--tokenizer" if args.tokenizer else "--decoder-model"
+        tokenizer = load_pretrained(AutoTokenizer, name, f"a tokenizer in {flag}")
     elif args.tokenizer_type == "word":
         tokenizer = train_word_tokenizer(sentences)
     elif args.tokenizer_type == "unigram":

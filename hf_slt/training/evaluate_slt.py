@@ -21,6 +21,7 @@ from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.corpus import CorpusPaths
 from hf_slt.errors import ConfigurationError, DataContractError, Problem
 from hf_slt.evaluation.metrics import compute_translation_metrics
+from hf_slt.evaluation.pairs import check_bleu_tokenizer
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.streams import IMAGE_STREAMS
@@ -117,6 +118,8 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
         ConfigurationError: No checkpoint or index, or a stream of the model without its folder.
         DataContractError: The clips are not usable, or the model was trained or selected on some of them.
     """
+    if args.bleu_tokenize:
+        check_bleu_tokenizer(args.bleu_tokenize)
     model, processor = load_checkpoint(args.checkpoint)
     paths = evaluation_paths(data_args, args, model.config.streams)
     output_dir = Path(args.output_dir or Path(args.checkpoint) / f"eval_{paths.indexes['test'].stem}")

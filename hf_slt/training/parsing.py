@@ -74,6 +74,7 @@ def parse_arguments(
 
     parser = Parser(types, allow_abbrev=False)
     parser.add_argument("--config")
+    parser.add_argument("--help-all", "--help_all", action="help")
     config = parser.parse_known_args(argv)[0].config
     known = {action.dest for action in parser._actions}
     values = {**(preset or {}), **(read_config(config) if config else {})}
@@ -86,7 +87,10 @@ def parse_arguments(
         flags = [option for action in parser._actions for option in action.option_strings]
         raise ConfigurationError(f"unknown arguments: {'; '.join(_suggest(word, flags) for word in rest)}")
     effective = {key: value for key, value in vars(namespace).items() if key != "config"}
-    return parser.parse_dict(dict(effective), allow_extra_keys=True), effective
+    try:
+        return parser.parse_dict(dict(effective), allow_extra_keys=True), effective
+    except ValueError as error:  # transformers' own checks of its arguments
+        raise error if isinstance(error, ConfigurationError) else ConfigurationError(str(error)) from error
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

@@ -59,6 +59,8 @@ class MultiStreamTrainer(Seq2SeqTrainer):
     def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate a data set; its raw sentences are the references."""
         self.last_references = reference_sentences(dataloader.dataset)
+        # Seq2SeqTrainer would keep the clips that are repeated to fill the last batch of several processes.
+        self.gather_function = self.accelerator.gather_for_metrics
         return super().evaluation_loop(dataloader, *args, **kwargs)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from transformers import Seq2SeqTrainingArguments
 
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.pairs import check_bleu_tokenizer
 from hf_slt.training.arguments import RunArguments
 
-LOWER_IS_BETTER = ("loss", "cer", "wer")
+LOWER_IS_BETTER = ("loss", "cer", "wer", "looping")
+SELECTING_SCORES = ("bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "exact_match", *LOWER_IS_BETTER)
 
 
 @dataclass
@@ -28,7 +32,24 @@ class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
     report_to: str = field(default="none", metadata={"help": "tensorboard, wandb, ..., or none."})
 
     def __post_init__(self) -> None:
+        self._check()
         if self.greater_is_better is None:
             self.greater_is_better = not self.metric_for_best_model.endswith(LOWER_IS_BETTER)
         self.dataloader_pin_memory = self.dataloader_pin_memory and torch.cuda.is_available()
         super().__post_init__()
+
+    def _check(self) -> None:
+        """Raise `ConfigurationError` for what would otherwise come out after the first epoch only."""
+        if not self.output_dir:  # transformers would make up a folder
+            raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
+        check_bleu_tokenizer(self.bleu_tokenize)
+        if self.metric_for_best_model.removeprefix("eval_") not in SELECTING_SCORES:
+            raise ConfigurationError(
+                f"expected --metric_for_best_model out of {[f'eval_{name}' for name in SELECTING_SCORES]}, found "
+                f"'{self.metric_for_best_model}'"
+            )
+        if self.resume_from_checkpoint and not Path(self.resume_from_checkpoint).is_dir():
+            raise ConfigurationError(
+                f"expected a checkpoint-N folder in --resume_from_checkpoint, found none in "
+                f"'{self.resume_from_checkpoint}'"
+            )

@@ -23,6 +23,7 @@ def run_validate_data(data_args: DataArguments, args: ValidationArguments) -> Co
         num_landmarks=args.pose_landmarks,
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
+        show_progress=True,
     )
     report.write(args.report)
     if not report.ok:

@@ -192,9 +192,18 @@ def test_a_huge_frame_number_is_one_gap(tmp_path):
     assert only_problem(corpus).found == "1999999994 missing from all of them: 6-1999999999"
 
 
+def test_a_frame_without_any_image_is_a_gap_even_with_a_pose(tmp_path):
+    corpus = write_corpus(tmp_path, missing={(stream, "vid1"): [2, 3] for stream in STREAMS[:3]})
+    assert only_problem(corpus).found == "2 missing from all of them: 2-3"
+    for stream in ("left_hand", "right_hand"):
+        setattr(corpus, f"{stream}_dir", None)
+    assert check_corpus(corpus)[1].ok, "a face that was not found is no gap"
+
+
 def test_numbering_from_one(tmp_path):
     corpus = write_corpus(tmp_path, missing={(stream, "vid1"): [0] for stream in STREAMS[:3]})
-    report = check_corpus(corpus)[1]
+    assert only_problem(corpus).found == "1 missing from all of them: 0"
+    report = check_corpus(corpus, allow_missing_streams=True)[1]
     assert report.ok
     assert report.warnings == ["1 clips have no image of frame 0 in any stream (are the frames numbered from 0?): vid1"]
     corpus.pose_dir = None

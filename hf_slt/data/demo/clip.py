@@ -92,7 +92,7 @@ def sign_sentence(sentence: Sentence, signer: Signer, rng: np.random.Generator) 
         # Nobody signs twice in the same place: the whole sign is a little off.
         wrists = wrist_paths(sign.movement, phase) + rng.normal(0, 0.03, (1, 2, 2))
         head = _head_motion(sign.head, phase)
-        track.move_to(wrists[0], sign.right, sign.left, 1 + int(rng.random() < 0.2))
+        track.move_to(wrists[0], sign.right, sign.left, 1 + int(rng.random() < 0.15))
         track.frames += [(number, wrists[i], head[i], sign.right, sign.left, sign.mouth) for i in range(count)]
     track.move_to(rest, REST_SHAPE, REST_SHAPE, 1)
     track.frames.append(at_rest)
@@ -116,7 +116,7 @@ def _face(signer: int, mouth: str, yaw: int, pitch: int, size: int) -> np.ndarra
 
 
 def _film(sprites: np.ndarray, size: int, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut crops that are off centre by up to 2 pixels out of sprites `(N,S,S,3)`, with light and sensor noise: uint8."""
+    """Cut crops, up to 2 pixels off centre, out of sprites `(N,S,S,3)`, with light and sensor noise: uint8."""
     count = len(sprites)
     top, left = SPRITE_MARGIN + rng.integers(-2, 3, (2, count))
     rows = (top[:, None] + np.arange(size))[:, :, None]

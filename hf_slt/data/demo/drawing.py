@@ -82,7 +82,9 @@ def hand_sprite(
     Args:
         shape: One of `HANDSHAPES`.
         size: Side of a crop in pixels.
-        skin, sleeve, background: RGB in 0..255.
+        skin: RGB in 0..255, as all colours.
+        sleeve: Colour of the end of the arm.
+        background: Colour behind the hand.
         finger: Half the width of a finger, about 0.11 of half a crop.
         angle: Tilt in radians.
         scale: Size of the hand, 1 = fills the crop.
@@ -129,9 +131,13 @@ def face_sprite(
     Args:
         mouth: One of `MOUTHS`.
         size: Side of a crop in pixels.
-        skin, hair, lips, background: RGB in 0..255.
+        skin: RGB in 0..255, as all colours.
+        hair: Colour of the hair and the brows.
+        lips: Colour of the lips.
+        background: Colour behind the head.
         width: Width of the head as a part of the crop, about 0.7.
-        yaw, pitch: Head turn and head tilt in steps of two pixels, -1, 0 or 1: the features move, the outline does not.
+        yaw: Turn of the head, -1, 0 or 1: the features move sideways by two pixels, the outline does not.
+        pitch: The same for a nod, downwards.
 
     Returns:
         Floats `(S,S,3)` in 0..255, S = `size` + 2 `SPRITE_MARGIN`.
@@ -165,5 +171,5 @@ def _paint_mouth(canvas: _Canvas, mouth: str, centre: tuple[float, float], lips:
         canvas.paint(canvas.capsule((x - 0.34, y), (x + 0.34, y), 0.15), lips)
         canvas.paint(canvas.capsule((x - 0.33, y), (x + 0.33, y), 0.08), (250, 250, 250))
     else:  # pout
-        canvas.paint(canvas.ellipse((x, y), (0.16, 0.15)), lips)
-        canvas.paint(canvas.ellipse((x, y), (0.05, 0.05)), dark)
+        canvas.paint(canvas.ellipse((x, y), (0.19, 0.19)), lips)
+        canvas.paint(canvas.ellipse((x, y), (0.07, 0.07)), dark)

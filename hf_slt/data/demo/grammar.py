@@ -65,9 +65,9 @@ class Sentence:
 def translate(glosses: tuple[str, ...]) -> str:
     """Return the Spanish of a sign sequence.
 
-    Signs come as TIME PLACE OBJECT ADJECTIVE SUBJECT VERB NO (all but subject and verb optional); the Spanish order is
-    subject, `no`, verb, object, adjective, place, time. The verb is in the past with AYER, otherwise in the present; the
-    adjective agrees with the object.
+    Signs come as TIME PLACE OBJECT ADJECTIVE SUBJECT VERB NO (all but subject and verb optional); the Spanish order
+    is subject, `no`, verb, object, adjective, place, time. The verb is in the past with AYER, otherwise in the present;
+    the adjective agrees with the object.
     """
     by_category = {SIGNS[gloss].category: gloss for gloss in glosses}
     thing, time = by_category.get("object"), by_category.get("time")
@@ -125,6 +125,7 @@ def draw_sentences(count: int, seed: int) -> list[Sentence]:
         found.setdefault(random_sentence(rng))
     if len(found) < count:
         raise ConfigurationError(
-            f"expected at most about {len(found)} different demo sentences, found a request for {count}; ask for fewer clips"
+            f"expected at most about {len(found)} different demo sentences, found a request for {count}; "
+            f"ask for fewer clips"
         )
     return list(found)

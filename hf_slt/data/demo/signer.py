@@ -1,7 +1,7 @@
 """The bodies that sign: proportions and colours of the three signers, wrist paths, and the 33 pose points.
 
-Body coordinates: origin between the shoulders, unit = shoulder width, x to the right of the image, y downwards. A signer
-faces the camera, so that the right hand is at negative x.
+Body coordinates: origin between the shoulders, unit = shoulder width, x to the right of the image, y downwards. A
+signer faces the camera, so that the right hand is at negative x.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Signer:
 SIGNERS = (
     Signer(
         name="signer_1",
-        slowness=1.0,
+        slowness=0.96,
         shoulder=0.21,
         head=1.0,
         arm=1.0,
@@ -60,12 +60,12 @@ SIGNERS = (
         skin=(226, 178, 148),
         hair=(70, 45, 30),
         lips=(190, 70, 75),
-        clothes=(40, 55, 90),
+        clothes=(36, 48, 84),
         wall=(196, 200, 204),
     ),
     Signer(
         name="signer_2",
-        slowness=1.12,
+        slowness=1.06,
         shoulder=0.25,
         head=0.92,
         arm=1.07,
@@ -75,12 +75,12 @@ SIGNERS = (
         skin=(152, 102, 74),
         hair=(25, 20, 20),
         lips=(120, 45, 50),
-        clothes=(210, 205, 190),
+        clothes=(28, 58, 44),
         wall=(150, 175, 165),
     ),
     Signer(
         name="signer_3",
-        slowness=0.95,
+        slowness=0.90,
         shoulder=0.19,
         head=1.06,
         arm=0.95,
@@ -90,7 +90,7 @@ SIGNERS = (
         skin=(194, 142, 110),
         hair=(120, 80, 45),
         lips=(165, 60, 60),
-        clothes=(95, 40, 50),
+        clothes=(78, 30, 42),
         wall=(185, 185, 150),
     ),
 )
@@ -159,8 +159,8 @@ def pose_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pose of a clip as a body tracker would.
 
-    The finger points follow the wrist at a fixed distance and the mouth corners follow the head: they tell nothing about
-    the hand's shape and the mouth's.
+    The finger points follow the wrist at a fixed distance and the mouth corners follow the head: they tell nothing
+    about the hand's shape and the mouth's.
 
     Args:
         signer: Who signs.
@@ -170,7 +170,8 @@ def pose_points(
         rng: Source of the tracker's noise.
 
     Returns:
-        Image coordinates `(N,33,2)` and confidences `(N,33)`, float32. The legs are out of the picture: (0,0), confidence 0.
+        Image coordinates `(N,33,2)` and confidences `(N,33)`, float32. The legs are out of the picture: (0,0), with
+        confidence 0.
     """
     points = dict(_head_points(signer, head))
     elbows = _elbows(wrists, signer.arm)

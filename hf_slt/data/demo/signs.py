@@ -1,7 +1,7 @@
 """The lexicon of the demo language: what each sign looks like, channel by channel.
 
-The language is invented. It is built around minimal pairs: two signs of one category that differ in a single channel, so
-that a model that cannot see this channel cannot tell them apart, and no context helps it.
+The language is invented. It is built around minimal pairs: two signs of one category that differ in a single channel,
+so that a model that cannot see this channel cannot tell them apart, and no context helps it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ALL = (
     Sign("AQUÍ", "place", "index", "downward", "wide", head="nod"),
     Sign("CASA", "place", "flat", "both_apart", "open", left="flat", frames=5),
     Sign("MANZANA", "object", "fist", "chin", "open"),
-    Sign("PERA", "object", "fist", "chin", "pout"),
+    Sign("PERA", "object", "fist", "chin", "wide"),
     Sign("PAN", "object", "wye", "wave", frames=5),
     Sign("PESCADO", "object", "flat", "wave", frames=5),
     Sign("LIBRO", "object", "flat", "on_base", left="flat"),
@@ -83,7 +83,7 @@ def signs_of(category: str) -> list[str]:
 
 
 def minimal_pairs() -> dict[str, list[tuple[str, str]]]:
-    """Return, for each channel (`right`, `left`, `mouth`, `movement`), the pairs of one category that differ in it alone."""
+    """Return, for each channel (key of `STREAM_OF_CHANNEL`), the pairs of one category that differ in it alone."""
     pairs: dict[str, list[tuple[str, str]]] = {channel: [] for channel in STREAM_OF_CHANNEL}
     for first, second in combinations(_ALL, 2):
         differing = [name for name in STREAM_OF_CHANNEL if getattr(first, name) != getattr(second, name)]

@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
 
 INPUT_NAMES = {stream: "pose_values" if stream == "pose" else f"{stream}_pixel_values" for stream in STREAMS}
@@ -127,7 +128,8 @@ class PoseStream(nn.Module):
         """
         points = pose_values.unflatten(-1, (self.num_landmarks, 3))  # (B, T, L, 3)
         seen = pose_mask[..., None].to(points.dtype)
-        centred = (points[..., :2] - 0.5) * seen
+        # Head units: a scale of about 1, in which a head is as large in x as in y.
+        centred = (points[..., :2] - 0.5) * points.new_tensor((WIDTH, HEIGHT)) * seen
         inputs = [centred, points[..., 2:] * seen, seen]
         if self.motion:
             both_seen = seen[:, 1:] * seen[:, :-1]
@@ -223,16 +225,16 @@ class MultiStreamPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["TemporalLayer"]
 
     def _init_weights(self, module: nn.Module) -> None:
-        std = self.config.initializer_range
         if isinstance(module, (nn.Linear, nn.Conv1d)):
-            nn.init.normal_(module.weight, std=std)
+            # Variance-preserving: with a small constant deviation the landmarks vanish before the first LayerNorm.
+            nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
         elif isinstance(module, StreamProjector):
-            nn.init.normal_(module.missing, std=std)
+            nn.init.normal_(module.missing, std=self.config.initializer_range)
 
 
 class MultiStreamEncoder(MultiStreamPreTrainedModel):
@@ -518,6 +520,20 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         if self.bridge is not None:
             states = self.bridge(states)
         return states, mask
+
+    def _prepare_model_inputs(
+        self,
+        inputs: torch.Tensor | None = None,
+        bos_token_id: torch.Tensor | None = None,
+        model_kwargs: dict[str, Any] | None = None,
+    ) -> tuple[torch.Tensor, str | None, dict[str, Any]]:
+        # `generate` hands the encoder one main input; where that stream is missing, another one takes its place.
+        model_kwargs = model_kwargs or {}
+        given = [INPUT_NAMES[s] for s in self.config.streams if model_kwargs.get(INPUT_NAMES[s]) is not None]
+        if inputs is None and given and self.main_input_name not in given:
+            others = {name: value for name, value in model_kwargs.items() if name != given[0]}
+            return model_kwargs[given[0]], given[0], others
+        return super()._prepare_model_inputs(inputs, bos_token_id, model_kwargs)
 
     def _expand_inputs_for_generation(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         # Beams and returned sequences share one encoder output: copies of the raw pixels would only fill the memory.

@@ -1,0 +1,69 @@
+"""Folders that are complete or absent: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hf_slt.errors import ConfigurationError
+
+_CORPUS_MARKS = ("meta.csv", "index")  # what every corpus that we write holds
+
+
+def require_writable(target: Path, overwrite: bool = False) -> None:
+    """Refuse a folder that holds something.
+
+    Args:
+        target: The folder to write.
+        overwrite: Whether a corpus in it may be replaced; anything else never is.
+
+    Raises:
+        ConfigurationError: There is a file of this name, or a folder with content that may not be replaced.
+    """
+    if target.exists() and not target.is_dir():
+        raise ConfigurationError(f"expected a folder to write to, found a file: {target}; choose another output folder")
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not overwrite:
+        raise ConfigurationError(
+            f"expected an empty or new output folder, found content in {target}; choose another one, or add "
+            f"--overwrite to replace the corpus in it"
+        )
+    if not all((target / mark).exists() for mark in _CORPUS_MARKS):
+        raise ConfigurationError(
+            f"expected a corpus to overwrite ({' and '.join(_CORPUS_MARKS)}), found other content in {target}; choose "
+            f"another output folder"
+        )
+
+
+@contextmanager
+def staged_folder(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give a fresh folder beside `target`, and rename it to `target` when the block ends without an error.
+
+    Args:
+        target: The folder to write; its parents are made.
+        overwrite: Whether a corpus that lies there is replaced.
+
+    Raises:
+        ConfigurationError: See `require_writable`; raised before anything is written.
+    """
+    target = Path(target).absolute()
+    require_writable(target, overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        yield staging
+        if overwrite and target.exists():
+            old = target.with_name(f".{target.name}.{os.getpid()}.old")
+            target.rename(old)
+            staging.rename(target)
+            shutil.rmtree(old)
+        else:
+            staging.rename(target)  # fails where another process has put a folder in the meantime
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""What every script shares: exit codes, and help at once."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hf_slt.cli import run_script
+from hf_slt.errors import ConfigurationError, DataContractError, Problem
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def test_arguments_reach_main_and_success_returns():
+    seen = []
+    run_script(seen.append, ("--flag", "3"))
+    assert seen == [["--flag", "3"]]
+
+
+def test_an_error_on_purpose_is_printed_without_a_traceback_and_exits_with_2(capsys):
+    def main(argv):
+        raise ConfigurationError("expected a, found b")
+
+    with pytest.raises(SystemExit) as exit_info:
+        run_script(main, [])
+    assert exit_info.value.code == 2
+    assert capsys.readouterr().err == "ConfigurationError: expected a, found b\n"
+
+
+def test_a_bug_keeps_its_traceback():
+    def main(argv):
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError, match="a bug"):
+        run_script(main, [])
+
+
+def test_the_first_20_problems_are_shown(capsys):
+    def main(argv):
+        raise DataContractError([Problem(f"clip{i}", "e", "f", "x") for i in range(25)], "R/report.json")
+
+    with pytest.raises(SystemExit):
+        run_script(main, [])
+    text = capsys.readouterr().err
+    assert "the data set breaks the data contract: 25 problems" in text
+    assert "20. clip19\n    expected: e\n    found:    f\n    fix:      x\n... and 5 more" in text
+    assert text.rstrip().endswith("All of them are in R/report.json") and "clip20" not in text
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "train_slt.py",
+            ("accelerate launch", "--hand_left_dir", "--epochs", "--mix_stream", "in pixels", "in tokens"),
+        ),
+        ("eval_slt.py", ("--checkpoint", "--ablate_streams", "--num_beams", "--pose_dir")),
+        ("validate_data.py", ("--report", "--skip_invalid", "--metadata_csv")),
+    ],
+)
+def test_help_is_instant_and_names_flags_with_units(script, words):
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, SCRIPTS / script, "--help"], check=True, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 2
+    assert [word for word in words if word not in done.stdout] == []
+    assert done.stderr == ""

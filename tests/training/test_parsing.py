@@ -1,0 +1,120 @@
+"""Command line and `--config`: precedence, errors, help."""
+
+import json
+
+import pytest
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.reports import write_json
+from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
+from hf_slt.training.parsing import parse_arguments, print_help, read_config
+from hf_slt.training.training_arguments import SltTrainingArguments
+
+TYPES = (DataArguments, ModelArguments, AugmentationArguments, SltTrainingArguments)
+
+
+def parse(*argv, types=(DataArguments, ModelArguments), preset=None):
+    return parse_arguments(types, argv, preset)
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_precedence_is_default_then_preset_then_file_then_flag(tmp_path, suffix):
+    values = {"d-model": 64, "decoder_layers": 2, "freeze_backbone": True}
+    path = tmp_path / f"config.{suffix}"
+    path.write_text(json.dumps(values) if suffix == "json" else "\n".join(f"{k}: {v}" for k, v in values.items()))
+    preset = {"d_model": 32, "temporal_layers": 1}
+    (_, model), effective = parse("--config", str(path), "--decoder-layers", "5", preset=preset)
+    assert (model.projector_dim, model.temporal_layers, model.d_model, model.decoder_layers) == (256, 1, 64, 5)
+    assert model.freeze_backbone is True
+    assert effective["d_model"] == 64 and "config" not in effective
+
+
+def test_flag_wins_whatever_side_of_the_file_it_stands_on(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("d_model: 64")
+    for argv in (["--d-model", "16", "--config", str(path)], [f"--config={path}", "--d_model=16"]):
+        assert parse(*argv)[0][1].d_model == 16
+
+
+def test_sections_numbers_and_lists_of_a_file(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "data: {pose-dir: D/pose}\ntraining:\n  learning_rate: 1e-3\n  num_train_epochs: 3\n  output_dir: R\n"
+        "mix_stream: [face:0.5]\n"
+    )
+    (data, _, augmentation, training), _ = parse("--config", str(path), types=TYPES)
+    assert data.pose_dir == "D/pose" and training.learning_rate == 1e-3 and training.num_train_epochs == 3
+    assert augmentation.mix_streams() == {"face": 0.5}
+
+
+def test_run_config_is_taken_back(tmp_path):
+    flags = (
+        "--output_dir R --epochs 3 --lr 0.002 --mix-stream pose:0.5 --no_share_hand_backbone --image-size 32".split()
+    )
+    before, effective = parse(*flags, types=TYPES)
+    write_json(tmp_path / "run_config.json", effective)
+    after, again = parse("--config", str(tmp_path / "run_config.json"), types=TYPES)
+    assert again == effective
+    assert [vars(arguments) for arguments in after[:3]] == [vars(arguments) for arguments in before[:3]]
+    # transformers gives each run a folder for its logs with the time in its name
+    assert {**after[3].to_dict(), "logging_dir": ""} == {**before[3].to_dict(), "logging_dir": ""}
+    assert after[1].share_hand_backbone is False and after[3].num_train_epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--temporal-layer", "3"], r"unknown arguments: '--temporal-layer' \(did you mean '--temporal[-_]layers'\?\)"),
+        (["--freze-backbone"], r"'--freze-backbone' \(did you mean '--freeze[-_]backbone'"),
+        (["--d-modle=3"], r"'--d-modle=3' \(did you mean '--d[-_]model'"),
+        (["corpus"], "unknown arguments: 'corpus'"),
+        (["--d-model", "wide"], r"argument --d_model.*invalid int value: 'wide' \(--help lists the flags\)"),
+        (["--d-model"], "expected one argument"),
+    ],
+)
+def test_unknown_flags_and_wrong_values(argv, message):
+    with pytest.raises(ConfigurationError, match=message):
+        parse(*argv)
+
+
+def test_a_prefix_is_not_a_flag():
+    with pytest.raises(ConfigurationError, match=r"unknown arguments: '--output' \(did you mean '--output[-_]dir'"):
+        parse("--output", "R", types=TYPES)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("c.yaml", "d_modell: 3", r"unknown keys in .*c.yaml: 'd_modell' \(did you mean 'd_model'\?\)"),
+        ("c.json", '{"a": {"vocab_sise": 3}}', r"'vocab_sise' \(did you mean 'vocab_size'"),
+        ("c.json", "{d_model", "expected a YAML or JSON file of flags in --config, found .*c.json"),
+        ("c.yaml", "a: [", "expected a YAML or JSON file of flags in --config, found .*c.yaml"),
+        ("c.yaml", "- 3", "expected a mapping of flags in .*c.yaml, found list"),
+        ("c.yaml", "", "expected a mapping of flags in .*c.yaml, found NoneType"),
+        ("c.yaml", "d_model: wide", "argument --d_model.*invalid int value: 'wide'"),
+    ],
+)
+def test_files_that_cannot_work(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        parse("--config", str(tmp_path / name))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ConfigurationError, match="found .*nowhere.yaml: .*No such file"):
+        read_config(str(tmp_path / "nowhere.yaml"))
+
+
+def test_help_shows_flags_defaults_and_aliases(capsys):
+    print_help("Do it.", [ModelArguments])
+    text = capsys.readouterr().out
+    assert "Do it." in text and "--temporal-nhead" in text and "(default: 256)" in text and "--help-all" in text
+
+
+@pytest.mark.parametrize("spelling", ["--help-all", "--help_all"])
+def test_help_all_also_shows_the_flags_of_transformers(capsys, spelling):
+    with pytest.raises(SystemExit) as exit_info:
+        parse(spelling, types=TYPES)
+    assert exit_info.value.code == 0
+    text = capsys.readouterr().out
+    assert "--temporal-nhead" in text and "--adam_beta1" in text and "--generation_max_length" in text
