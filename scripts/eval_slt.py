@@ -1,4 +1,4 @@
-"""Score a trained translation model.
+r"""Score a trained translation model.
 
     python scripts/eval_slt.py --checkpoint runs/mine --face-dir D/face --hand-left-dir D/hand_l \
         --hand-right-dir D/hand_r --pose-dir D/pose --metadata-csv D/meta.csv --index D/index/test.csv

@@ -1,4 +1,4 @@
-"""Train a sign language translation model.
+r"""Train a sign language translation model.
 
 On synthetic data, to see it work:
     accelerate launch scripts/train_slt.py --demo --output_dir runs/demo

@@ -1,4 +1,4 @@
-"""Check a corpus against the data contract: the report alone, nothing is trained.
+r"""Check a corpus against the data contract: the report alone, nothing is trained.
 
 python scripts/validate_data.py --face-dir D/face --hand-left-dir D/hand_l --hand-right-dir D/hand_r \
     --pose-dir D/pose --metadata-csv D/meta.csv --train-index D/index/train.csv --val-index D/index/val.csv

@@ -41,7 +41,7 @@ class Augmentation:
         speed: Largest relative change of the speed (0.2 = from 1/1.2 to 1.2 times as fast).
         frame_dropout: Probability that a frame goes missing, in all streams.
         stream_dropout: Probability that a stream goes missing in the whole clip; one stream always stays.
-        colour_jitter: Largest relative change of brightness and contrast of each image stream.
+        colour_jitter: Largest relative change of brightness and contrast of an image stream; half of it of the tint.
     """
 
     flip: float = 0.0
@@ -128,11 +128,13 @@ def transform_pose(
 
 
 def jitter(frames: Frames, strength: float, rng: np.random.Generator) -> Frames:
-    """Change brightness and contrast of a stream, all frames alike."""
+    """Change brightness, contrast and tint of a stream, all frames alike."""
     contrast, brightness = 1 + rng.uniform(-1, 1, size=2) * strength
-    # Each grey level is looked up instead of computed: exact and much faster on uint8.
-    table = np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8)
-    return [None if image is None else table[image] for image in frames]
+    tint = 1 + rng.uniform(-1, 1, size=3) * strength / 2  # of red, green and blue
+    # Each level of a colour is looked up instead of computed: much faster on uint8.
+    table = ((np.arange(256)[:, None] - 128) * contrast + 128 * brightness) * tint  # (256, 3)
+    table = np.clip(table, 0, 255).astype(np.uint8)
+    return [None if image is None else table[image, np.arange(3)] for image in frames]
 
 
 def drop_frames(clip: Clip, probability: float, rng: np.random.Generator) -> Clip:

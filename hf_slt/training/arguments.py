@@ -108,8 +108,9 @@ class ModelArguments:
     temporal_kernel_size: int = flag(5, "Frames seen by the convolution before the transformer; odd, 0 = none.")
     temporal_stride: int = flag(1, "Frames for one state of the encoder.")
     backbone: str | None = flag(None, "Name or folder of a HuggingFace vision model (default: a small ViT).")
-    backbone_hidden_size: int | None = flag(None, "Width of the default small ViT.")
-    backbone_layers: int | None = flag(None, "Layers of the default small ViT.")
+    backbone_type: str = flag("vit", "Kind of the image backbone built from scratch: vit or resnet.")
+    backbone_hidden_size: int | None = flag(None, "Width of the backbone built from scratch.")
+    backbone_layers: int | None = flag(None, "Layers (vit) or stages (resnet) of the backbone built from scratch.")
     freeze_backbone: bool = flag(False, "Do not train the image backbone.")
     share_hand_backbone: bool = flag(True, "Both hands go through one backbone, the left one mirrored.")
     decoder_model: str | None = flag(None, "Text decoder: name or folder of a HuggingFace seq2seq language model.")
@@ -117,6 +118,8 @@ class ModelArguments:
     decoder_layers: int = flag(3, "Layers of the default small T5 decoder.")
     decoder_heads: int = flag(4, "Attention heads of the default decoder.")
     decoder_dropout: float = flag(0.1, "Dropout probability of the default decoder.")
+    ctc_weight: float = flag(0.0, "Share of a CTC loss on the encoder in the training loss: signs in text order only.")
+    ctc_decoding_weight: float = flag(0.5, "Share of CTC in the scores of generated tokens; needs --ctc-weight.")
     bridge: bool = flag(False, "Learn a projection between an encoder and a decoder of different widths.")
     tokenizer: str | None = flag(None, "Name or folder of a tokenizer (default: the decoder's, or a new one).")
     tokenizer_type: str = flag("unigram", "Kind of tokenizer to train: unigram (subwords) or word (glosses).")
@@ -136,7 +139,7 @@ class AugmentationArguments:
     augment_speed: float = flag(0.2, "Largest relative change of the speed.")
     augment_frame_dropout: float = flag(0.0, "Probability that a frame goes missing.")
     augment_stream_dropout: float = flag(0.0, "Probability that a stream goes missing in a clip; one always stays.")
-    augment_colour_jitter: float = flag(0.2, "Largest relative change of brightness and contrast.")
+    augment_colour_jitter: float = flag(0.2, "Largest relative change of brightness and contrast; tint, half of it.")
     mix_stream: list[str] = flag(
         [],
         "STREAM or STREAM:P (face, hand-left, hand-right, pose; P = 1 if not given), repeatable: with probability P a "
@@ -195,6 +198,7 @@ class RunArguments:
     metric_for_best_model: str = flag("eval_loss", "Validation score that chooses the best model, e.g. eval_bleu.")
     bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
     num_samples: int = flag(3, "Sentences shown at each evaluation.")
+    num_threads: int | None = flag(None, "Threads of torch on the CPU (default: torch's choice); 1 suits tiny models.")
     seed: int = flag(42, "Seed of weights, order, dropout and augmentation.")
 
 
@@ -215,11 +219,12 @@ class EvaluationArguments:
     output_dir: str | None = flag(None, "Folder for the results (default: <checkpoint>/eval_<name of index>).")
     batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
     num_workers: int = flag(2, "Processes that read and decode clips.")
-    num_beams: int = flag(1, "Beams.")
+    num_beams: int | None = flag(None, "Beams (default: the model's own setting).")
     max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
-    length_penalty: float = flag(1.0, "Above 1 favours longer sentences in beam search, below 1 shorter ones.")
+    length_penalty: float | None = flag(None, "Above 0 favours longer sentences in beam search (default: the model's).")
     bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
     ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
+    num_threads: int | None = flag(None, "Threads of torch on the CPU (default: those of the training run).")
     allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
     seed: int = flag(42, "Seed of the bootstrap.")

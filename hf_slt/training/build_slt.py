@@ -14,6 +14,7 @@ from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import (
     MultiStreamConfig,
     check_divisible,
+    small_resnet_config,
     small_t5_config,
     small_vit_config,
 )
@@ -109,6 +110,8 @@ def build_model(
         temporal_dropout=args.temporal_dropout,
         temporal_kernel_size=args.temporal_kernel_size,
         temporal_stride=args.temporal_stride,
+        ctc_weight=args.ctc_weight,
+        ctc_decoding_weight=args.ctc_decoding_weight,
         bridge=args.bridge,
         text_config=_text_config(args, decoder, tokenizer),
     )
@@ -142,6 +145,10 @@ def image_size_of(args: ModelArguments, backbone: Any | None = None) -> int:
 def _backbone_config(args: ModelArguments, backbone: Any | None) -> Any:
     if backbone is not None:
         return backbone.config
+    if args.backbone_type == "resnet":
+        return small_resnet_config(args.backbone_hidden_size, args.backbone_layers)
+    if args.backbone_type != "vit":
+        raise ConfigurationError(f"expected --backbone-type vit or resnet, found '{args.backbone_type}'")
     return small_vit_config(image_size_of(args), args.backbone_hidden_size, args.backbone_layers)
 
 

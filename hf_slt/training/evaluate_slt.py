@@ -90,11 +90,8 @@ class Evaluation:
 
     def _translate(self, batch: dict[str, torch.Tensor]) -> list[str]:
         inputs = {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
-        options = {"num_beams": self.args.num_beams, "length_penalty": self.args.length_penalty}
-        if self.args.max_new_tokens:
-            options["max_new_tokens"] = self.args.max_new_tokens
-        if self.args.num_beams == 1:
-            del options["length_penalty"]
+        names = ("num_beams", "length_penalty", "max_new_tokens")
+        options = {name: getattr(self.args, name) for name in names if getattr(self.args, name) is not None}
         ids = self.model.generate(**inputs, **options)
         return self.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
@@ -121,6 +118,9 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     if args.bleu_tokenize:
         check_bleu_tokenizer(args.bleu_tokenize)
     model, processor = load_checkpoint(args.checkpoint)
+    run_config = _read_json(Path(args.checkpoint), RUN_CONFIG)
+    if num_threads := args.num_threads or run_config.get("num_threads"):
+        torch.set_num_threads(num_threads)
     paths = evaluation_paths(data_args, args, model.config.streams)
     output_dir = Path(args.output_dir or Path(args.checkpoint) / f"eval_{paths.indexes['test'].stem}")
     landmarks = model.config.num_pose_landmarks if "pose" in model.config.streams else None
@@ -134,7 +134,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     splits = _read_json(Path(args.checkpoint), SPLITS)
     if not args.allow_overlap:
         check_overlap(corpus["test"]["video_id"][:], splits)
-    tokenize = args.bleu_tokenize or _read_json(Path(args.checkpoint), RUN_CONFIG).get("bleu_tokenize", "13a")
+    tokenize = args.bleu_tokenize or run_config.get("bleu_tokenize", "13a")
     evaluation = Evaluation(model, processor, corpus["test"], paths.pose_key, args, tokenize)
     return evaluate_and_write(evaluation, splits, output_dir)
 

@@ -15,7 +15,9 @@ from hf_slt.errors import ConfigurationError
 
 def print_help(description: str, groups: Sequence[type]) -> None:
     """Print the flags of some argument dataclasses, without importing transformers (which takes seconds)."""
-    parser = argparse.ArgumentParser(description=description, add_help=False)
+    raw = argparse.RawDescriptionHelpFormatter  # keeps the example commands of a script on their lines
+    usage = "%(prog)s [flags]"
+    parser = argparse.ArgumentParser(usage=usage, description=description, add_help=False, formatter_class=raw)
     parser.add_argument("-h", "--help", action="store_true", help="show these flags and exit")
     parser.add_argument("--help-all", action="store_true", help="show every flag, HuggingFace's too, and exit")
     parser.add_argument("--config", metavar="FILE", help="YAML or JSON file of flags; flags given here win over it")
@@ -24,13 +26,13 @@ def print_help(description: str, groups: Sequence[type]) -> None:
         for item in fields(group):
             default = item.default_factory() if callable(item.default_factory) else item.default
             shown = f"{item.metadata['help']} (default: {default})".replace("%", "%%")
-            names = [f"--{item.name}", *item.metadata.get("aliases", ())]
-            section.add_argument(*(n for n in names if "_" not in n or n == names[0]), metavar="", help=shown)
+            names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
+            section.add_argument(*(name for name in names if "_" not in name), metavar="", help=shown)
     parser.print_help()
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """Read a `--config` file: a mapping of flag names, or sections of such mappings; `run_config.json` is one.
+    """Read a `--config` file: a mapping of flag names, or of sections of them; `run_config.json` is one.
 
     Raises:
         ConfigurationError: The file is missing, or does not hold a mapping.
@@ -44,10 +46,27 @@ def read_config(path: str) -> dict[str, Any]:
         raise ConfigurationError(f"expected a YAML or JSON file of flags in --config, found {path}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"expected a mapping of flags in {path}, found {type(content).__name__}")
+    return content
+
+
+def flatten_config(content: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Resolve the keys of a `--config` file.
+
+    Args:
+        content: Flag -> value; a mapping under a key that is no flag is a section of flags.
+        names: Spelling of a flag, short ones too, with underscores -> its full name.
+
+    Returns:
+        Full name -> value; keys that are no flags stay as they are.
+    """
     flat = {}
     for key, value in content.items():
-        flat.update(value if isinstance(value, dict) else {key: value})
-    return {key.replace("-", "_"): value for key, value in flat.items()}
+        name = names.get(str(key).replace("-", "_"))
+        if name is None and isinstance(value, dict):
+            flat |= flatten_config(value, names)
+        else:
+            flat[name or str(key)] = value
+    return flat
 
 
 def parse_arguments(
@@ -76,9 +95,9 @@ def parse_arguments(
     parser.add_argument("--config")
     parser.add_argument("--help-all", "--help_all", action="help")
     config = parser.parse_known_args(argv)[0].config
-    known = {action.dest for action in parser._actions}
-    values = {**(preset or {}), **(read_config(config) if config else {})}
-    unknown = [_suggest(key, known) for key in values if key not in known]
+    spellings = {option.lstrip("-").replace("-", "_"): a.dest for a in parser._actions for option in a.option_strings}
+    values = {**(preset or {}), **(flatten_config(read_config(config), spellings) if config else {})}
+    unknown = [_suggest(key, list(spellings)) for key in values if key not in spellings]
     if unknown:
         raise ConfigurationError(f"unknown keys in {config}: {'; '.join(unknown)}")
     parser.set_defaults(**values)

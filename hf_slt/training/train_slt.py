@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import torch
 import transformers
 from transformers.trainer_callback import ProgressCallback
 
@@ -25,8 +26,35 @@ from hf_slt.training.training_arguments import SltTrainingArguments
 
 logger = logging.getLogger(__name__)
 
-# What fits the demo corpus and two CPU cores; flags and a --config file win over it.
-DEMO_PRESET: dict[str, Any] = {}
+# What fits the demo corpus and two CPU cores: one computes, one reads. Flags and a --config file win over it.
+DEMO_PRESET: dict[str, Any] = {
+    "num_threads": 1,
+    "dataloader_num_workers": 1,
+    "image_size": 32,
+    "sequence_length": 24,
+    "max_target_length": 32,
+    "backbone_type": "resnet",
+    "d_model": 128,
+    "projector_dim": 64,
+    "pose_hidden_size": 128,
+    "temporal_layers": 2,
+    "temporal_dim_feedforward": 256,
+    "temporal_dropout": 0.05,
+    "decoder_layers": 2,
+    "decoder_dropout": 0.05,
+    "augment_rotation": 5.0,
+    "augment_scale": 0.05,
+    "augment_speed": 0.1,
+    "augment_colour_jitter": 0.4,  # the signer who is only in the test split has another skin and other clothes
+    "augment_stream_dropout": 0.05,
+    "num_train_epochs": 10,
+    "per_device_train_batch_size": 4,
+    "learning_rate": 6e-4,
+    "eval_strategy": "steps",
+    "save_strategy": "steps",
+    "eval_steps": 300,  # every other epoch
+    "save_steps": 300,
+}
 
 
 def run_train_slt(
@@ -63,6 +91,8 @@ def run_train_slt(
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
     )
+    if training_args.num_threads:
+        torch.set_num_threads(training_args.num_threads)
     transformers.set_seed(training_args.seed)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
     model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer)

@@ -46,11 +46,19 @@ class MultiStreamTrainer(Seq2SeqTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> Any:
-        """Return the loss per target token; label smoothing is for training, `eval_loss` is plain cross-entropy."""
+        """Return the loss per target token.
+
+        Label smoothing and the CTC loss (`config.ctc_weight`) are for training; `eval_loss` is plain cross-entropy.
+        """
         labels = inputs["labels"]
-        smoothing = self.args.label_smoothing_factor if model.training else 0.0
-        outputs = model(**{name: value for name, value in inputs.items() if name != "labels"})
-        loss = sequence_loss(outputs.logits, labels, num_items_in_batch if model.training else None, smoothing)
+        smoothing, num_items = (self.args.label_smoothing_factor, num_items_in_batch) if model.training else (0.0, None)
+        ctc_weight = getattr(self.model.config, "ctc_weight", 0.0) if model.training else 0.0
+        # Without CTC the model need not know the labels: its own loss, which is not smoothed, would be thrown away.
+        targets = {"labels": labels, "num_items_in_batch": num_items} if ctc_weight else {}
+        outputs = model(**{name: value for name, value in inputs.items() if name != "labels"}, **targets)
+        loss = sequence_loss(outputs.logits, labels, num_items, smoothing)
+        if ctc_weight:
+            loss = (1 - ctc_weight) * loss + ctc_weight * outputs.ctc_loss
         if self.args.average_tokens_across_devices and num_items_in_batch is not None and model.training:
             # The tokens were counted on all processes, whose gradients are averaged afterwards.
             loss = loss * self.accelerator.num_processes

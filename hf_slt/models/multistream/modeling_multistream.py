@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
+from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, LogitsProcessorList, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.models.multistream.ctc import CTCPrefixScorer, ctc_log_probs, ctc_loss
 from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
 
@@ -35,6 +36,17 @@ class MultiStreamEncoderOutput(BaseModelOutput):
     """
 
     attention_mask: torch.LongTensor | None = None
+
+
+@dataclass
+class MultiStreamSeq2SeqLMOutput(Seq2SeqLMOutput):
+    """Output of [`MultiStreamForConditionalGeneration`].
+
+    Attributes:
+        ctc_loss (`torch.FloatTensor`): CTC loss of the encoder per label, in training with `config.ctc_weight > 0`.
+    """
+
+    ctc_loss: torch.FloatTensor | None = None
 
 
 def sinusoidal_positions(length: int, width: int, like: torch.Tensor) -> torch.Tensor:
@@ -393,6 +405,7 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         self.bridge = nn.Linear(config.d_model, config.decoder_hidden_size) if config.bridge else None
         self.text_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
         drop_text_encoder(self.text_model)
+        self.ctc_head = nn.Linear(config.d_model, config.vocab_size) if config.ctc_weight > 0 else None
         self.post_init()
 
     def get_encoder(self, *args: Any, **kwargs: Any) -> MultiStreamEncoder:
@@ -423,6 +436,8 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         """Resize the vocabulary of the text decoder, see [`PreTrainedModel.resize_token_embeddings`]."""
         embeddings = self.text_model.resize_token_embeddings(*args, **kwargs)
         self.config.text_config.vocab_size = self.text_model.config.vocab_size
+        if self.ctc_head is not None:
+            self.ctc_head = self._get_resized_lm_head(self.ctc_head, self.config.vocab_size)
         return embeddings
 
     def prepare_decoder_input_ids_from_labels(self, labels: torch.Tensor) -> torch.Tensor:
@@ -476,7 +491,11 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
                 number in this batch (gradient accumulation).
             output_attentions (`bool`, *optional*): Return the decoder's attentions.
             output_hidden_states (`bool`, *optional*): Return all hidden states.
-            return_dict (`bool`, *optional*): Return a `Seq2SeqLMOutput` (default) or a tuple.
+            return_dict (`bool`, *optional*): Return a `MultiStreamSeq2SeqLMOutput` (default) or a tuple.
+
+        Returns:
+            The output; its `loss` is the decoder's cross-entropy, and in training with `config.ctc_weight` w > 0
+            `(1 - w) * cross-entropy + w * CTC loss`.
         """
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
@@ -507,7 +526,13 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
             **({} if cache_position is None else {"cache_position": cache_position}),
         )
         loss = None if labels is None else sequence_loss(outputs.logits, labels, num_items_in_batch)
-        outputs = Seq2SeqLMOutput(**{**outputs, "loss": loss, "encoder_last_hidden_state": states})
+        ctc = None
+        if self.ctc_head is not None and self.training and labels is not None:
+            ctc = self._ctc_loss(encoder_outputs[0], states_mask, labels, num_items_in_batch)
+            loss = (1 - self.config.ctc_weight) * loss + self.config.ctc_weight * ctc
+        outputs = MultiStreamSeq2SeqLMOutput(
+            **{**outputs, "loss": loss, "encoder_last_hidden_state": states, "ctc_loss": ctc}
+        )
         return outputs if return_dict in (None, True) else outputs.to_tuple()
 
     def _states_and_mask(
@@ -520,6 +545,32 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         if self.bridge is not None:
             states = self.bridge(states)
         return states, mask
+
+    def _ctc_loss(
+        self,
+        states: torch.Tensor,
+        mask: torch.Tensor | None,
+        labels: torch.Tensor,
+        num_items: torch.Tensor | int | None,
+    ) -> torch.Tensor:
+        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device) if mask is None else mask
+        blank, eos = self.config.pad_token_id, self.config.eos_token_id
+        return ctc_loss(self.ctc_head(states), mask, labels, blank, eos, num_items)
+
+    def _get_logits_processor(self, *args: Any, **kwargs: Any) -> LogitsProcessorList:
+        # Joint decoding, in every mode of `generate`: each step's scores are a mix of the decoder's and CTC's.
+        processors = super()._get_logits_processor(*args, **kwargs)
+        if self.ctc_head is None or not self.config.ctc_decoding_weight:
+            return processors
+        model_kwargs = kwargs["model_kwargs"]
+        encoder_outputs = model_kwargs["encoder_outputs"]
+        states = encoder_outputs[0]
+        _, mask = self._states_and_mask(encoder_outputs, model_kwargs.get("attention_mask"))
+        mask = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
+        blank, eos = self.config.pad_token_id, self.config.eos_token_id
+        log_probs = ctc_log_probs(self.ctc_head(states), mask, blank)
+        processors.append(CTCPrefixScorer(log_probs, self.config.ctc_decoding_weight, blank, eos))
+        return processors
 
     def _prepare_model_inputs(
         self,
