@@ -195,6 +195,7 @@ class RunArguments:
     max_grad_norm: float = flag(1.0, "Largest gradient norm; larger ones are scaled down.", ("--clip-grad-norm",))
     dataloader_num_workers: int = flag(2, "Processes that read and decode clips.", ("--num-workers",))
     generation_num_beams: int = flag(1, "Beams when sentences are generated.", ("--num-beams",))
+    generation_length_penalty: float = flag(1.0, "Above 0, beams favour longer sentences.", ("--length-penalty",))
     metric_for_best_model: str = flag("eval_loss", "Validation score that chooses the best model, e.g. eval_bleu.")
     bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
     num_samples: int = flag(3, "Sentences shown at each evaluation.")

@@ -59,6 +59,13 @@ def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
     else:
         raise ConfigurationError(f"expected --tokenizer-type unigram or word, found '{args.tokenizer_type}'")
     check_round_trip(tokenizer, sentences)
+    lengths = [len(ids) for ids in tokenizer(list(sentences))["input_ids"]]
+    cut = sum(length > args.max_target_length for length in lengths)
+    if cut:
+        logger.warning(
+            f"{cut} of {len(lengths)} training sentences are cut to {args.max_target_length} tokens; the longest has "
+            f"{max(lengths)} (--max-target-length)"
+        )
     return tokenizer
 
 

@@ -158,6 +158,7 @@ def build_trainer(
     report = EpochReportCallback(Path(args.output_dir) / "train_log.csv", args.num_samples)
     # Beams and length are the model's own: whoever loads it generates as it was selected.
     model.generation_config.num_beams = args.generation_num_beams
+    model.generation_config.length_penalty = args.generation_length_penalty
     trainer = MultiStreamTrainer(
         model=model,
         args=args,

@@ -183,3 +183,9 @@ def test_output_dir(tmp_path):
         resolve_output_dir(str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="expected --output_dir FOLDER for the run, found none"):
         resolve_output_dir(None)
+
+
+def test_sentences_that_are_too_long_are_counted(caplog):
+    args = ModelArguments(tokenizer_type="word", max_target_length=4)
+    build_tokenizer(args, ["a b c", "a b c d", "a"])  # and one token for the end
+    assert "1 of 3 training sentences are cut to 4 tokens; the longest has 5" in caplog.text
