@@ -22,8 +22,9 @@ def main(argv: list[str]) -> None:
     from hf_slt.training.training_arguments import SltTrainingArguments
 
     types = [DataArguments, ModelArguments, AugmentationArguments, SltTrainingArguments]
-    preset = DEMO_PRESET if "--demo" in argv else None
-    arguments, effective = parse_arguments(types, argv, preset)
+    arguments, effective = parse_arguments(types, argv)
+    if effective["demo"]:  # however it was spelled, in a --config file too
+        arguments, effective = parse_arguments(types, argv, DEMO_PRESET)
     run_train_slt(*arguments, effective)
 
 

@@ -54,10 +54,10 @@ def test_the_first_20_problems_are_shown(capsys):
     [
         (
             "train_slt.py",
-            ("accelerate launch", "--hand_left_dir", "--epochs", "--mix_stream", "in pixels", "in tokens"),
+            ("accelerate launch", "--hand-left-dir", "--epochs", "--mix-stream", "in pixels", "in tokens"),
         ),
-        ("eval_slt.py", ("--checkpoint", "--ablate_streams", "--num_beams", "--pose_dir")),
-        ("validate_data.py", ("--report", "--skip_invalid", "--metadata_csv")),
+        ("eval_slt.py", ("--checkpoint", "--ablate-streams", "--num-beams", "--pose-dir")),
+        ("validate_data.py", ("--report", "--skip-invalid", "--metadata-csv")),
     ],
 )
 def test_help_is_instant_and_names_flags_with_units(script, words):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hf_slt.errors import Problem
+from hf_slt.errors import ConfigurationError, Problem
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 
 
@@ -143,9 +143,19 @@ class ContractReport:
 
         Args:
             path: The file; its folder is made if need be.
+
+        Raises:
+            ConfigurationError: The file cannot be written there.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.tmp")
-        partial.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # several processes may check at once
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(0, "a folder of this name")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            os.replace(partial, path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"expected to write the report to {path}, found: {error.strerror or error}; choose another place"
+            ) from error

@@ -52,7 +52,12 @@ def staged_folder(target: str | Path, overwrite: bool = False) -> Iterator[Path]
     """
     target = Path(target).absolute()
     require_writable(target, overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"expected an output folder that can be made, found {target}: {error.strerror}; choose another one"
+        ) from error
     staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()

@@ -59,7 +59,7 @@ class Augmentation:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"expected a probability in [0, 1] for {name}, found {getattr(self, name)}")
         for name in ("rotation", "scale", "shift", "noise", "speed", "colour_jitter"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigurationError(f"expected {name} >= 0, found {getattr(self, name)}")
 
 

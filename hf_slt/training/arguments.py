@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,12 @@ class DataArguments:
 
         Args:
             indexes: Split -> index CSV in place of the flag's; None leaves the split out.
+
+        Raises:
+            ConfigurationError: `--demo` stands beside flags of another corpus.
         """
         if self.demo:
+            self._check_demo_alone()
             return demo_paths(indexes)
         named = {"train": self.train_index, "validation": self.val_index, "test": self.test_index, **indexes}
         return CorpusPaths(
@@ -66,6 +71,32 @@ class DataArguments:
             encoding=self.encoding,
             pose_key=self.pose_key,
         )
+
+    def _check_demo_alone(self) -> None:
+        endings = ("_dir", "_csv", "_index", "_column")
+        given = [item.name for item in fields(self) if item.name.endswith(endings) and getattr(self, item.name)]
+        if given:
+            flags = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise ConfigurationError(
+                f"expected --demo or the flags of a corpus, found --demo and {flags}; leave one out"
+            )
+
+
+def check_ranges(arguments: Any, ranges: dict[str, tuple[float, float]]) -> None:
+    """Raise `ConfigurationError` that lists every number outside of its range; None is in any range.
+
+    Args:
+        arguments: A dataclass of arguments.
+        ranges: Field -> smallest and largest value.
+    """
+    values = {name: getattr(arguments, name) for name in ranges}
+    wrong = [
+        f"--{name.replace('_', '-')} {f'in [{low}, {high}]' if high < math.inf else f'of {low} or more'}, found {value}"
+        for (name, value), (low, high) in zip(values.items(), ranges.values(), strict=True)
+        if value is not None and not low <= value <= high
+    ]
+    if wrong:
+        raise ConfigurationError(f"expected {'; expected '.join(wrong)}")
 
 
 def _path(value: str | None) -> Path | None:
@@ -125,6 +156,14 @@ class ModelArguments:
     tokenizer_type: str = flag("unigram", "Kind of tokenizer to train: unigram (subwords) or word (glosses).")
     vocab_size: int = flag(4000, "Largest vocabulary of the tokenizer to train, in tokens.")
     max_target_length: int = flag(128, "Longest sentence, in tokens, in training and generation.")
+
+    def __post_init__(self) -> None:
+        sizes = "image_size sequence_length projector_dim d_model pose_landmarks pose_hidden_size temporal_heads"
+        sizes += " temporal_dim_feedforward temporal_stride backbone_hidden_size backbone_layers decoder_layers"
+        sizes += " decoder_heads vocab_size max_target_length"
+        ranges = dict.fromkeys(sizes.split(), (1, math.inf))
+        ranges |= dict.fromkeys(("temporal_layers", "temporal_kernel_size"), (0, math.inf))
+        check_ranges(self, ranges | dict.fromkeys(("temporal_dropout", "decoder_dropout"), (0, 1)))
 
 
 @dataclass
@@ -229,3 +268,7 @@ class EvaluationArguments:
     num_threads: int | None = flag(None, "Threads of torch on the CPU (default: those of the training run).")
     allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
     seed: int = flag(42, "Seed of the bootstrap.")
+
+    def __post_init__(self) -> None:
+        ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
+        check_ranges(self, ranges | dict.fromkeys(("num_workers", "resamples"), (0, math.inf)))

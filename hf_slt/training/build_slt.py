@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,11 @@ def load_pretrained(auto_class: Any, name: str, what: str, **kwargs: Any) -> Any
     """Load something by name or folder, or say what was expected.
 
     Raises:
-        ConfigurationError: Nothing loadable is there.
+        ConfigurationError: Nothing loadable is there, or it is damaged.
     """
     try:
         return auto_class.from_pretrained(name, **kwargs)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # on damaged files the libraries raise a dozen types, bare Exception among them
         raise ConfigurationError(
             f"expected {what} (a HuggingFace name or folder), found '{name}', which does not load: {error}"
         ) from error
@@ -99,7 +100,7 @@ def build_model(
         if args.decoder_model
         else None
     )
-    backbone = load_pretrained(AutoModel, args.backbone, "a vision model in --backbone") if args.backbone else None
+    backbone = load_backbone(args.backbone) if args.backbone else None
     has_images = any(stream in IMAGE_STREAMS for stream in streams)
     config = MultiStreamConfig(
         streams=streams,
@@ -134,17 +135,39 @@ def build_model(
     return model
 
 
+def load_backbone(name: str) -> Any:
+    """Load a vision model.
+
+    Raises:
+        ConfigurationError: It does not load, or does not turn images into features of one known width.
+    """
+    backbone = load_pretrained(AutoModel, name, "a vision model in --backbone")
+    has_width = any(hasattr(backbone.config, key) for key in ("hidden_size", "hidden_sizes"))
+    if backbone.main_input_name != "pixel_values" or not has_width:
+        raise ConfigurationError(
+            f"expected a vision model in --backbone, found '{name}' of type '{backbone.config.model_type}', which does "
+            f"not turn images alone into features; save its vision part, e.g. CLIPVisionModel"
+        )
+    return backbone
+
+
 def image_size_of(args: ModelArguments, backbone: Any | None = None) -> int:
     """Return the side of the crops: the flag's, the backbone's, or 224.
 
     Raises:
-        DimensionMismatchError: The backbone takes images of one other size only.
+        DimensionMismatchError: The backbone takes images of one other size only, or would cut pixels off at the edge.
     """
     native = getattr(backbone.config, "image_size", None) if backbone is not None else None
     if args.image_size and native and native != args.image_size and not backbone.config.model_type.startswith("dinov2"):
         raise DimensionMismatchError(
             f"expected images of the backbone's size, found --image-size {args.image_size} and a backbone for "
             f"{native}; leave --image-size out"
+        )
+    patch_size = getattr(backbone.config, "patch_size", None) if backbone is not None else None
+    if args.image_size not in (None, native) and isinstance(patch_size, int) and args.image_size % patch_size:
+        raise DimensionMismatchError(
+            f"expected an image size that is a multiple of the backbone's patches, found --image-size "
+            f"{args.image_size} and patches of {patch_size} pixels"
         )
     return args.image_size or native or 224
 
@@ -213,10 +236,14 @@ def resolve_output_dir(path: str | None) -> Path:
     """Return the folder of a run.
 
     Raises:
-        ConfigurationError: No folder was given, or it is a file.
+        ConfigurationError: No folder was given, it is a file, or it cannot be written to.
     """
     if not path:
         raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
     if Path(path).exists() and not Path(path).is_dir():
         raise ConfigurationError(f"expected a folder in --output_dir, found the file {path}")
+    existing = next(folder for folder in (Path(path).absolute(), *Path(path).absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        found = "is read-only" if existing.is_dir() else "is a file"
+        raise ConfigurationError(f"expected to write to --output_dir {path}, but {existing} {found}")
     return Path(path)

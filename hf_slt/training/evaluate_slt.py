@@ -26,7 +26,7 @@ from hf_slt.evaluation.reports import format_pairs, write_json, write_prediction
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.arguments import DataArguments, EvaluationArguments
-from hf_slt.training.build_slt import load_pretrained, text_encoder
+from hf_slt.training.build_slt import load_pretrained, resolve_output_dir, text_encoder
 from hf_slt.training.results import RUN_CONFIG, SPLITS, fingerprint, format_scores, with_intervals
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     if num_threads := args.num_threads or run_config.get("num_threads"):
         torch.set_num_threads(num_threads)
     paths = evaluation_paths(data_args, args, model.config.streams)
-    output_dir = Path(args.output_dir or Path(args.checkpoint) / f"eval_{paths.indexes['test'].stem}")
+    output_dir = resolve_output_dir(args.output_dir or f"{args.checkpoint}/eval_{paths.indexes['test'].stem}")
     landmarks = model.config.num_pose_landmarks if "pose" in model.config.streams else None
     corpus, _ = build_datasets(
         paths,
@@ -200,17 +200,20 @@ def load_checkpoint(path: str | None) -> tuple[Any, Any]:
     """Load model and processor of a run, or of a `checkpoint-N` in it.
 
     Raises:
-        ConfigurationError: There is no model, or no processor beside it or above it.
+        ConfigurationError: There is no model, weights of it are missing, or no processor is beside it or above it.
     """
     if not path:
         raise ConfigurationError("expected --checkpoint FOLDER of a trained model, found none")
     if not (Path(path) / "config.json").is_file():
         raise ConfigurationError(f"expected a trained model in --checkpoint, found no config.json in {path}")
-    model = load_pretrained(MultiStreamForConditionalGeneration, path, "a trained model in --checkpoint").eval()
+    what = "a trained model in --checkpoint"
+    model, info = load_pretrained(MultiStreamForConditionalGeneration, path, what, output_loading_info=True)
+    if missing := sorted(info["missing_keys"]):
+        raise ConfigurationError(f"expected {what}, found {path} without {len(missing)} of its weights: {missing[:5]}")
     # checkpoint-N holds no feature extractor: the one of the run is in the folder above.
     folder = next((f for f in (Path(path), Path(path).parent) if (f / "preprocessor_config.json").is_file()), path)
     processor = load_pretrained(AutoProcessor, str(folder), "a processor beside the model")
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), processor
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), processor
 
 
 def evaluation_paths(data_args: DataArguments, args: EvaluationArguments, streams: Sequence[str]) -> CorpusPaths:
@@ -246,6 +249,10 @@ def check_overlap(video_ids: Sequence[str], splits: dict[str, Any]) -> None:
 
 def _read_json(checkpoint: Path, name: str) -> dict[str, Any]:
     for folder in (checkpoint, checkpoint.parent):
-        if (folder / name).is_file():
-            return json.loads((folder / name).read_text(encoding="utf-8"))
+        path = folder / name
+        if path.is_file():
+            try:
+                return dict(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise ConfigurationError(f"expected a JSON object beside the model, found {path}: {error}") from error
     return {}

@@ -100,7 +100,8 @@ def parse_arguments(
     unknown = [_suggest(key, list(spellings)) for key in values if key not in spellings]
     if unknown:
         raise ConfigurationError(f"unknown keys in {config}: {'; '.join(unknown)}")
-    parser.set_defaults(**values)
+    actions = {action.dest: action for action in parser._actions}
+    parser.set_defaults(**{name: _as_default(actions[name], value) for name, value in values.items()})
     namespace, rest = parser.parse_known_args(argv)
     if rest:
         flags = [option for action in parser._actions for option in action.option_strings]
@@ -110,6 +111,16 @@ def parse_arguments(
         return parser.parse_dict(dict(effective), allow_extra_keys=True), effective
     except ValueError as error:  # transformers' own checks of its arguments
         raise error if isinstance(error, ConfigurationError) else ConfigurationError(str(error)) from error
+
+
+def _as_default(action: argparse.Action, value: Any) -> Any:
+    """Return a value of a file in the form in which argparse checks and converts it like one of the command line."""
+    is_list = action.nargs in ("+", "*")
+    if (value is None and action.default is not None) or (isinstance(value, list) and action.type in (int, float)):
+        raise ConfigurationError(f"expected one value of {action.option_strings[0]} in --config, found {value}")
+    if is_list and isinstance(value, str):
+        return [value]
+    return str(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def run_train_slt(
     """
     output_dir = resolve_output_dir(training_args.output_dir)
     paths = data_args.corpus_paths()
-    check_splits(paths)
+    check_splits(paths, needs_validation=training_args.eval_strategy != "no")
     corpus, report = build_datasets(
         paths,
         report_path=output_dir / "contract_report.json",
@@ -117,9 +117,9 @@ def run_train_slt(
     return train_and_score(trainer, processor, splits, corpus)
 
 
-def check_splits(paths: CorpusPaths) -> None:
-    """Raise `ConfigurationError` unless there is a training and a validation split."""
-    flags = {"train": "--train-index", "validation": "--val-index"}
+def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
+    """Raise `ConfigurationError` unless there is a training split and, if the run evaluates, a validation split."""
+    flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}
     missing = [flag for split, flag in flags.items() if split not in paths.indexes]
     if missing:
         raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
@@ -163,7 +163,7 @@ def build_trainer(
         model=model,
         args=args,
         train_dataset=splits["train"],
-        eval_dataset=splits["validation"],
+        eval_dataset=splits.get("validation"),
         data_collator=collator,
         processing_class=processor.tokenizer,
         tokenize=args.bleu_tokenize,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from transformers import Seq2SeqTrainingArguments
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
-from hf_slt.training.arguments import RunArguments
+from hf_slt.training.arguments import RunArguments, check_ranges
 
 LOWER_IS_BETTER = ("loss", "cer", "wer", "looping")
 SELECTING_SCORES = ("bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "exact_match", *LOWER_IS_BETTER)
@@ -43,12 +44,26 @@ class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
         if not self.output_dir:  # transformers would make up a folder
             raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
         check_bleu_tokenizer(self.bleu_tokenize)
+        counts = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
+        ranges = dict.fromkeys((*counts, "generation_num_beams", "num_threads"), (1, math.inf))
+        ranges |= dict.fromkeys(("dataloader_num_workers", "num_samples", "learning_rate"), (0, math.inf))
+        check_ranges(self, ranges | {"label_smoothing_factor": (0, 1), "seed": (0, 2**32 - 1)})
+        if self.generation_length_penalty != 1 and self.generation_num_beams == 1:
+            raise ConfigurationError(
+                f"expected --num-beams of 2 or more with --length-penalty {self.generation_length_penalty}, found 1"
+            )
+        if self.remove_unused_columns or not self.predict_with_generate:
+            raise ConfigurationError(
+                f"expected --remove_unused_columns false (clips are read from columns of paths) and "
+                f"--predict_with_generate true (scores are of generated sentences), found {self.remove_unused_columns} "
+                f"and {self.predict_with_generate}"
+            )
         if self.metric_for_best_model.removeprefix("eval_") not in SELECTING_SCORES:
             raise ConfigurationError(
                 f"expected --metric_for_best_model out of {[f'eval_{name}' for name in SELECTING_SCORES]}, found "
                 f"'{self.metric_for_best_model}'"
             )
-        if self.resume_from_checkpoint and not Path(self.resume_from_checkpoint).is_dir():
+        if self.resume_from_checkpoint and not (Path(self.resume_from_checkpoint) / "trainer_state.json").is_file():
             raise ConfigurationError(
                 f"expected a checkpoint-N folder in --resume_from_checkpoint, found none in "
                 f"'{self.resume_from_checkpoint}'"

@@ -1,5 +1,7 @@
 """The trainer: raw references, loss, accumulation, stock classes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +13,14 @@ from transformers.trainer_utils import EvalPrediction
 from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
+from hf_slt.data.corpus import CorpusPaths
 from hf_slt.data.epoch import SharedEpoch
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.metrics import TranslationMetric
 from hf_slt.models.multistream.modeling_multistream import sequence_loss
 from hf_slt.training.build_slt import text_encoder
 from hf_slt.training.callbacks import EpochCallback
+from hf_slt.training.train_slt import check_splits
 from hf_slt.training.trainer import MultiStreamTrainer, reference_sentences
 from hf_slt.training.training_arguments import SltTrainingArguments
 
@@ -150,3 +154,10 @@ def test_epoch_callback_tells_the_running_epoch(state, epoch):
     counter = SharedEpoch()
     EpochCallback(counter).on_epoch_begin(None, TrainerState(epoch=state), None)
     assert counter.value == epoch
+
+
+def test_a_validation_split_is_needed_unless_nothing_is_evaluated():
+    paths = CorpusPaths(indexes={"train": Path("train.csv")})
+    check_splits(paths, needs_validation=False)
+    with pytest.raises(ConfigurationError, match=r"expected --val-index \(or --demo\), found none"):
+        check_splits(paths)

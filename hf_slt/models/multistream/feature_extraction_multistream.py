@@ -119,6 +119,11 @@ class MultiStreamFeatureExtractor(FeatureExtractionMixin):
         return pixels, mask
 
     def _resize(self, image: np.ndarray) -> np.ndarray:
+        image = np.asarray(image)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ConfigurationError(
+                f"expected frames as uint8 RGB (H, W, 3), found {image.dtype} of shape {image.shape}"
+            )
         size = (self.image_size, self.image_size)
         if image.shape[:2] == size:
             return image
