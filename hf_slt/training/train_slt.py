@@ -82,6 +82,7 @@ def run_train_slt(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
+    check_checkpoint(training_args.resume_from_checkpoint)
     paths = data_args.corpus_paths()
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
     corpus, report = build_datasets(
@@ -123,6 +124,14 @@ def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
     missing = [flag for split, flag in flags.items() if split not in paths.indexes]
     if missing:
         raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
+
+
+def check_checkpoint(path: str | None) -> None:
+    """Raise `ConfigurationError` unless the folder to resume from, if any, holds the state of a run."""
+    if path and not (Path(path) / "trainer_state.json").is_file():
+        raise ConfigurationError(
+            f"expected a checkpoint-N folder in --resume_from_checkpoint, found no trainer_state.json in '{path}'"
+        )
 
 
 def transform_splits(

@@ -46,7 +46,9 @@ class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
         check_bleu_tokenizer(self.bleu_tokenize)
         counts = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
         ranges = dict.fromkeys((*counts, "generation_num_beams", "num_threads"), (1, math.inf))
-        ranges |= dict.fromkeys(("dataloader_num_workers", "num_samples", "learning_rate"), (0, math.inf))
+        ranges |= dict.fromkeys(
+            ("num_train_epochs", "dataloader_num_workers", "num_samples", "learning_rate"), (0, math.inf)
+        )
         check_ranges(self, ranges | {"label_smoothing_factor": (0, 1), "seed": (0, 2**32 - 1)})
         if self.generation_length_penalty != 1 and self.generation_num_beams == 1:
             raise ConfigurationError(
@@ -63,7 +65,7 @@ class SltTrainingArguments(RunArguments, Seq2SeqTrainingArguments):
                 f"expected --metric_for_best_model out of {[f'eval_{name}' for name in SELECTING_SCORES]}, found "
                 f"'{self.metric_for_best_model}'"
             )
-        if self.resume_from_checkpoint and not (Path(self.resume_from_checkpoint) / "trainer_state.json").is_file():
+        if self.resume_from_checkpoint and not Path(self.resume_from_checkpoint).is_dir():
             raise ConfigurationError(
                 f"expected a checkpoint-N folder in --resume_from_checkpoint, found none in "
                 f"'{self.resume_from_checkpoint}'"

@@ -4,31 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
+from contract_checks import only_problem, problems, remove_frames
 from factories import CLIPS, VARIANTS, make_frames, make_pose, write_corpus, write_stream
 
 from hf_slt.data.contract import CorpusPaths, check_corpus
 from hf_slt.data.readers import write_pose
 from hf_slt.streams import STREAMS
-
-
-def problems(paths, **options):
-    return check_corpus(paths, **options)[1].problems
-
-
-def only_problem(paths, **options):
-    found = problems(paths, **options)
-    assert len(found) == 1, [str(problem) for problem in found]
-    return found[0]
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    return write_corpus(tmp_path)
-
-
-def remove_frames(folder, video_id, *numbers):
-    for number in numbers:
-        (folder / f"{video_id}_f{number:06d}.jpg").unlink()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,29 +1,10 @@
 """The data contract: ids and texts, across metadata, indexes and folders."""
 
 import pytest
+from contract_checks import only_problem, problems, remove_frames
 from factories import CLIPS, write_corpus, write_index, write_metadata
 
 from hf_slt.data.contract import check_corpus
-
-
-def problems(paths, **options):
-    return check_corpus(paths, **options)[1].problems
-
-
-def only_problem(paths, **options):
-    found = problems(paths, **options)
-    assert len(found) == 1, [str(problem) for problem in found]
-    return found[0]
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    return write_corpus(tmp_path)
-
-
-def remove_frames(folder, video_id, *numbers):
-    for number in numbers:
-        (folder / f"{video_id}_f{number:06d}.jpg").unlink()
 
 
 def test_duplicate_ids(corpus):

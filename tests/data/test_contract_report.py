@@ -4,26 +4,11 @@ import json
 import shutil
 
 import numpy as np
-import pytest
-from factories import write_corpus, write_index, write_metadata
+from contract_checks import only_problem, problems
+from factories import write_index, write_metadata
 from PIL import Image
 
 from hf_slt.data.contract import check_corpus
-
-
-def problems(paths, **options):
-    return check_corpus(paths, **options)[1].problems
-
-
-def only_problem(paths, **options):
-    found = problems(paths, **options)
-    assert len(found) == 1, [str(problem) for problem in found]
-    return found[0]
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    return write_corpus(tmp_path)
 
 
 def break_everything(corpus):

@@ -206,6 +206,21 @@ def test_invalid_clips_can_be_skipped_and_are_counted(tmp_path):
         (["--pose-landmarks", "75"], "75 landmarks"),
         (["--vocab-size", "5"], "raise it"),
         (["--epochs", "many"], "invalid float value: 'many'"),
+        (["--demo"], "found --demo and --face-dir, --hand-left-dir"),
+        (
+            ["--sequence-length", "0", "--image-size", "0"],
+            "expected --image-size of 1 or more, found 0; expected --seq",
+        ),
+        (["--temporal-dropout", "2"], "expected --temporal-dropout in [0, 1], found 2.0"),
+        (["--batch-size", "0"], "expected --per-device-train-batch-size of 1 or more, found 0"),
+        (["--num-beams", "0"], "expected --generation-num-beams of 1 or more, found 0"),
+        (["--label-smoothing", "2"], "expected --label-smoothing-factor in [0, 1], found 2.0"),
+        (["--learning-rate", "nan"], "expected --learning-rate of 0 or more, found nan"),
+        (["--augment-rotation", "nan"], "expected rotation >= 0, found nan"),
+        (["--length-penalty", "0.8"], "expected --num-beams of 2 or more with --length-penalty 0.8, found 1"),
+        (["--predict_with_generate", "false"], "expected --remove_unused_columns false"),
+        (["--remove_unused_columns", "true"], "expected --remove_unused_columns false"),
+        (["--resume_from_checkpoint", "/"], "found no trainer_state.json in '/'"),
     ],
 )
 def test_flags_that_cannot_work(tmp_path, capsys, flags, message):
@@ -215,6 +230,18 @@ def test_flags_that_cannot_work(tmp_path, capsys, flags, message):
     assert message in error and "Traceback" not in error
     written = {path.name for path in (tmp_path / "run").rglob("*")}
     assert written <= {"contract_report.json"}
+
+
+@pytest.mark.parametrize("script", ["train_slt", "validate_data"])
+def test_a_place_that_cannot_be_written_to(tmp_path, capsys, script):
+    paths = write_corpus(tmp_path / "corpus")
+    (tmp_path / "file").write_text("not a folder")
+    place = tmp_path / "file" / "run"
+    flags = [*TINY, "--output_dir", place] if script == "train_slt" else ["--report", place / "report.json"]
+    with pytest.raises(SystemExit) as exit_info:
+        run_main(script, [*data_flags(paths, SPLITS), *flags])
+    assert exit_info.value.code == 2
+    assert re.search("ConfigurationError: expected to write .*file/run", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import sys
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from factories import VARIANTS, write_corpus
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from script_runs import ROOT, SENTENCES, SPLITS, TINY, TRAINED, data_flags, run_main, run_process
 
 from hf_slt import MultiStreamForConditionalGeneration, MultiStreamProcessor
@@ -180,6 +181,32 @@ def test_what_an_evaluation_needs(trained, corpus, tmp_path, capsys, drop, messa
     assert f"found no config.json in {tmp_path}" in error
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", "a trained model in --checkpoint .*does not load"),
+        ("model.safetensors", "a trained model in --checkpoint .*does not load"),
+        ("tokenizer.json", "a processor beside the model .*does not load"),
+        ("splits.json", r"a JSON object beside the model, found .*splits\.json"),
+        ("run_config.json", r"a JSON object beside the model, found .*run_config\.json"),
+    ],
+)
+def test_a_damaged_checkpoint(trained, corpus, tmp_path, capsys, name, message):
+    shutil.copytree(trained.folder, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoint-*"))
+    (tmp_path / "run" / name).write_text("{")
+    flags = ["--checkpoint", tmp_path / "run", *data_flags(corpus), "--index", corpus.indexes["test"]]
+    assert re.search(f"ConfigurationError: expected {message}", refused(capsys, "eval_slt", flags))
+
+
+def test_a_checkpoint_without_some_of_its_weights(trained, corpus, tmp_path, capsys):
+    shutil.copytree(trained.folder, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoint-*"))
+    weights = load_file(trained.folder / "model.safetensors")
+    del weights["encoder.fusion.weight"]
+    save_file(weights, tmp_path / "run" / "model.safetensors", metadata={"format": "pt"})
+    flags = ["--checkpoint", tmp_path / "run", *data_flags(corpus), "--index", corpus.indexes["test"]]
+    assert "without 1 of its weights: ['encoder.fusion.weight']" in refused(capsys, "eval_slt", flags)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_train_and_test_on_every_form_of_files(tmp_path, variant):
     paths = write_corpus(tmp_path / "corpus", variant=variant)
@@ -214,3 +241,19 @@ def test_validation_script_refuses_a_broken_corpus(tmp_path, capsys):
     assert "the data set breaks the data contract: 1 problem" in error and "vid1.npz" in error
     report = read_json(tmp_path / "report.json")
     assert (report["ok"], report["num_problems"]) == (False, 1)
+
+
+@pytest.mark.parametrize("flags", [["--demo"], ["--demo=true"], ["--config", "demo.yaml"]])
+def test_the_demo_has_its_own_settings_however_it_is_asked_for(tmp_path, monkeypatch, flags):
+    chosen = {}
+
+    def remember(*arguments):
+        chosen.update(arguments[-1])
+
+    monkeypatch.setattr("hf_slt.training.train_slt.run_train_slt", remember)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo.yaml").write_text("demo: true\n")
+    run_main("train_slt", [*flags, "--d-model", "64", "--output_dir", tmp_path / "run"])
+    assert chosen["demo"] and chosen["image_size"] == 32 and chosen["d_model"] == 64
+    run_main("train_slt", ["--demo", "false", "--output_dir", tmp_path / "run"])
+    assert chosen["image_size"] is None

@@ -4,7 +4,15 @@ import pytest
 import torch
 from factories import CLIPS
 from model_factories import tiny_resnet, tiny_text_config, tiny_vit
-from transformers import AutoModel, AutoModelForSeq2SeqLM, ViTModel
+from transformers import (
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    BertConfig,
+    BertModel,
+    Dinov2Config,
+    Dinov2Model,
+    ViTModel,
+)
 
 from hf_slt.data.tokenization import train_unigram_tokenizer
 from hf_slt.errors import ConfigurationError, DimensionMismatchError, TokenizerRoundTripError
@@ -55,6 +63,24 @@ def test_tokenizers_that_cannot_work(tmp_path):
         build_tokenizer(arguments(tokenizer_type="bpe"), SENTENCES)
     with pytest.raises(ConfigurationError, match="a tokenizer in --tokenizer .*found '.*nowhere', which does not load"):
         build_tokenizer(arguments(tokenizer=str(tmp_path / "nowhere")), SENTENCES)
+
+
+def test_a_backbone_has_to_be_a_vision_model(tokenizer, tmp_path, vit_folder):
+    text = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=9)
+    BertModel(text).save_pretrained(tmp_path / "bert")
+    with pytest.raises(ConfigurationError, match="a vision model in --backbone, found .* of type 'bert'"):
+        build_model(arguments(backbone=str(tmp_path / "bert")), ("face",), None, tokenizer)
+    (tmp_path / "vit" / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ConfigurationError, match="a vision model in --backbone .*does not load"):
+        build_model(arguments(backbone=vit_folder), ("face",), None, tokenizer)
+
+
+def test_no_pixel_is_cut_off_at_the_edge_of_the_patches():
+    config = Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
+    backbone = Dinov2Model(config)
+    assert image_size_of(arguments(image_size=42), backbone) == 42
+    with pytest.raises(DimensionMismatchError, match="--image-size 30 and patches of 14 pixels"):
+        image_size_of(arguments(image_size=30), backbone)
 
 
 def test_default_decoder_has_the_size_of_the_tokenizer(tokenizer):

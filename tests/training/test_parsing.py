@@ -47,6 +47,12 @@ def test_sections_numbers_and_lists_of_a_file(tmp_path):
     assert augmentation.mix_streams() == {"face": 0.5}
 
 
+def test_one_value_of_a_repeatable_flag_in_a_file(tmp_path):
+    (tmp_path / "config.yaml").write_text("mix_stream: face:0.3\nimage_size: null\n")
+    (_, model, augmentation, _), _ = parse("--config", str(tmp_path / "config.yaml"), "--output_dir", "R", types=TYPES)
+    assert augmentation.mix_stream == ["face:0.3"] and model.image_size is None
+
+
 def test_run_config_is_taken_back(tmp_path):
     flags = (
         "--output_dir R --epochs 3 --lr 0.002 --mix-stream pose:0.5 --no_share_hand_backbone --image-size 32".split()
@@ -92,6 +98,10 @@ def test_a_prefix_is_not_a_flag():
         ("c.yaml", "- 3", "expected a mapping of flags in .*c.yaml, found list"),
         ("c.yaml", "", "expected a mapping of flags in .*c.yaml, found NoneType"),
         ("c.yaml", "d_model: wide", "argument --d_model.*invalid int value: 'wide'"),
+        ("c.yaml", "d_model: true", "argument --d_model.*invalid int value: 'True'"),
+        ("c.yaml", "image_size: 16.5", "argument --image_size.*invalid int value: '16.5'"),
+        ("c.yaml", "d_model: [16]", r"expected one value of --d_model in --config, found \[16\]"),
+        ("c.yaml", "d_model: null", "expected one value of --d_model in --config, found None"),
     ],
 )
 def test_files_that_cannot_work(tmp_path, name, text, message):

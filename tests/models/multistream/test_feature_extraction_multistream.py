@@ -203,3 +203,11 @@ def test_save_and_load(tmp_path):
     assert loaded.layout().name == "mediapipe_pose"
     saved = json.loads((tmp_path / "preprocessor_config.json").read_text())
     assert (saved["sequence_length"], saved["image_mean"]) == (8, [0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize("size", [16, 20])
+def test_frames_that_are_no_uint8_rgb_images_are_refused(size):
+    frames = np.zeros((3, size, size, 3), np.uint8)
+    for wrong in (frames / np.float32(255), frames[..., 0], frames[..., :1], frames.transpose(0, 3, 1, 2)):
+        with pytest.raises(ConfigurationError, match=r"expected frames as uint8 RGB \(H, W, 3\), found"):
+            tiny_extractor(("face",))(face=wrong)
