@@ -55,6 +55,8 @@ class Augmentation:
     colour_jitter: float = 0.2
 
     def __post_init__(self) -> None:
+        if self.scale >= 1:
+            raise ConfigurationError(f"expected a scale below 1 (a pose of no size, or mirrored), found {self.scale}")
         for name in ("flip", "frame_dropout", "stream_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"expected a probability in [0, 1] for {name}, found {getattr(self, name)}")

@@ -67,6 +67,7 @@ class _RegisterAfterImport(importlib.abc.MetaPathFinder):
     """Call a registration right after the transformers module that holds its table was imported."""
 
     def find_spec(self, fullname: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
+        """Find one of the modules with a registration as Python does, and put our loader around its own."""
         if fullname not in REGISTRATIONS:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -76,13 +77,17 @@ class _RegisterAfterImport(importlib.abc.MetaPathFinder):
 
 
 class _RegisteringLoader(importlib.abc.Loader):
+    """Load a module as its own loader does, then register with it."""
+
     def __init__(self, loader: importlib.abc.Loader, register: Callable[[], None]):
         self.loader, self.register = loader, register
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """Create the module as its own loader does."""
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the module, then the registration."""
         self.loader.exec_module(module)
         self.register()
 

@@ -195,9 +195,12 @@ class AugmentationArguments:
         """Return stream -> probability.
 
         Raises:
-            ConfigurationError: A value is not `STREAM` or `STREAM:P`.
+            ConfigurationError: A value is not `STREAM` or `STREAM:P`, or a stream comes twice.
         """
-        return dict(parse_mix_stream(value) for value in self.mix_stream)
+        pairs = [parse_mix_stream(value) for value in self.mix_stream]
+        if len(dict(pairs)) < len(pairs):
+            raise ConfigurationError(f"expected each stream once in --mix-stream, found {self.mix_stream}")
+        return dict(pairs)
 
 
 def parse_mix_stream(value: str) -> tuple[str, float]:
@@ -218,7 +221,7 @@ def parse_mix_stream(value: str) -> tuple[str, float]:
 
 @dataclass
 class RunArguments:
-    """The run. Every flag of transformers.Seq2SeqTrainingArguments works beside these (--help-all lists them)."""
+    """The run. The flags of transformers.Seq2SeqTrainingArguments work beside these (--help-all lists them)."""
 
     output_dir: str | None = flag(None, "Folder of the run: model, checkpoints, scores.", ("--work-dir",))
     num_train_epochs: float = flag(30, "Passes over the training split.", ("--epochs",))

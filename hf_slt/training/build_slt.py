@@ -11,7 +11,7 @@ from typing import Any
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_slt.data.tokenization import check_round_trip, train_unigram_tokenizer, train_word_tokenizer
-from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.errors import ConfigurationError, DimensionMismatchError, TokenizerRoundTripError
 from hf_slt.models.multistream.configuration_multistream import (
     MultiStreamConfig,
     check_divisible,
@@ -68,6 +68,19 @@ def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
             f"{max(lengths)} (--max-target-length)"
         )
     return tokenizer
+
+
+def warn_of_unknown_characters(tokenizer: Any, sentences: dict[str, Sequence[str]]) -> None:
+    """Log the splits (name -> sentences) that hold text which the tokenizer cannot write.
+
+    That is no error outside of training: the scores, against the raw sentences, show what it costs.
+    """
+    for split, texts in sentences.items():
+        try:
+            check_round_trip(tokenizer, texts, where=f"{split} text")
+        except TokenizerRoundTripError as error:
+            shown = "; ".join(problem.found for problem in error.problems[:3])
+            logger.warning(f"the {split} split holds text that the model cannot write: {shown}")
 
 
 def build_processor(

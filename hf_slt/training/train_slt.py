@@ -14,13 +14,19 @@ from transformers.trainer_callback import ProgressCallback
 from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
-from hf_slt.data.corpus import CorpusPaths
 from hf_slt.data.epoch import SharedEpoch
-from hf_slt.errors import ConfigurationError
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
-from hf_slt.training.build_slt import build_model, build_processor, build_tokenizer, resolve_output_dir, text_encoder
+from hf_slt.training.build_slt import (
+    build_model,
+    build_processor,
+    build_tokenizer,
+    resolve_output_dir,
+    text_encoder,
+    warn_of_unknown_characters,
+)
 from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
 from hf_slt.training.results import save_predictions, write_run_files
+from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, check_splits, remove_old_results
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
 
@@ -84,6 +90,7 @@ def run_train_slt(
     output_dir = resolve_output_dir(training_args.output_dir)
     check_checkpoint(training_args.resume_from_checkpoint)
     paths = data_args.corpus_paths()
+    check_mixed_streams(augmentation_args.mix_streams(), paths.streams)
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
     corpus, report = build_datasets(
         paths,
@@ -96,7 +103,11 @@ def run_train_slt(
         torch.set_num_threads(training_args.num_threads)
     transformers.set_seed(training_args.seed)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
+    warn_of_unknown_characters(
+        tokenizer, {split: data["text"][:] for split, data in corpus.items() if split != "train"}
+    )
     model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer)
+    check_checkpoint(training_args.resume_from_checkpoint, model.config)
     processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
@@ -114,24 +125,10 @@ def run_train_slt(
     )
     trainer = build_trainer(model, processor, splits, collator, training_args, epoch)
     if trainer.is_world_process_zero():
+        if not training_args.resume_from_checkpoint:
+            remove_old_results(output_dir)
         write_run_files(output_dir, effective, corpus)
     return train_and_score(trainer, processor, splits, corpus)
-
-
-def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
-    """Raise `ConfigurationError` unless there is a training split and, if the run evaluates, a validation split."""
-    flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}
-    missing = [flag for split, flag in flags.items() if split not in paths.indexes]
-    if missing:
-        raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
-
-
-def check_checkpoint(path: str | None) -> None:
-    """Raise `ConfigurationError` unless the folder to resume from, if any, holds the state of a run."""
-    if path and not (Path(path) / "trainer_state.json").is_file():
-        raise ConfigurationError(
-            f"expected a checkpoint-N folder in --resume_from_checkpoint, found no trainer_state.json in '{path}'"
-        )
 
 
 def transform_splits(

@@ -194,3 +194,8 @@ def test_what_would_fail_after_an_epoch_fails_at_once(values, message):
 def test_checks_of_transformers_are_errors_for_people():
     with pytest.raises(ConfigurationError, match="cosin is not a valid SchedulerType"):
         parse_arguments([SltTrainingArguments], ["--lr_scheduler_type", "cosin"], RUN)
+
+
+def test_a_stream_is_mixed_once():
+    with pytest.raises(ConfigurationError, match="each stream once in --mix-stream"):
+        AugmentationArguments(mix_stream=["face:0.2", "face:0.9"]).mix_streams()

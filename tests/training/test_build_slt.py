@@ -24,6 +24,7 @@ from hf_slt.training.build_slt import (
     image_size_of,
     resolve_output_dir,
     text_encoder,
+    warn_of_unknown_characters,
 )
 
 SENTENCES = list(CLIPS.values())
@@ -215,3 +216,10 @@ def test_sentences_that_are_too_long_are_counted(caplog):
     args = ModelArguments(tokenizer_type="word", max_target_length=4)
     build_tokenizer(args, ["a b c", "a b c d", "a"])  # and one token for the end
     assert "1 of 3 training sentences are cut to 4 tokens; the longest has 5" in caplog.text
+
+
+def test_validation_text_that_the_tokenizer_lacks_is_a_warning(caplog):
+    tokenizer = build_tokenizer(ModelArguments(), ["la casa es grande", "el pan"])
+    warn_of_unknown_characters(tokenizer, {"validation": ["la casa"], "test": ["el niño"]})
+    assert "the test split holds text that the model cannot write" in caplog.text and "ñ" in caplog.text
+    assert "validation" not in caplog.text

@@ -20,7 +20,7 @@ from hf_slt.evaluation.metrics import TranslationMetric
 from hf_slt.models.multistream.modeling_multistream import sequence_loss
 from hf_slt.training.build_slt import text_encoder
 from hf_slt.training.callbacks import EpochCallback
-from hf_slt.training.train_slt import check_splits
+from hf_slt.training.run_checks import check_splits
 from hf_slt.training.trainer import MultiStreamTrainer, reference_sentences
 from hf_slt.training.training_arguments import SltTrainingArguments
 

@@ -525,14 +525,8 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
             return_dict=True,
             **({} if cache_position is None else {"cache_position": cache_position}),
         )
-        loss = None if labels is None else sequence_loss(outputs.logits, labels, num_items_in_batch)
-        ctc = None
-        if self.ctc_head is not None and self.training and labels is not None:
-            ctc = self._ctc_loss(encoder_outputs[0], states_mask, labels, num_items_in_batch)
-            loss = (1 - self.config.ctc_weight) * loss + self.config.ctc_weight * ctc
-        outputs = MultiStreamSeq2SeqLMOutput(
-            **{**outputs, "loss": loss, "encoder_last_hidden_state": states, "ctc_loss": ctc}
-        )
+        losses = self._losses(outputs.logits, encoder_outputs[0], states_mask, labels, num_items_in_batch)
+        outputs = MultiStreamSeq2SeqLMOutput(**{**outputs, "encoder_last_hidden_state": states, **losses})
         return outputs if return_dict in (None, True) else outputs.to_tuple()
 
     def _states_and_mask(
@@ -545,6 +539,22 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         if self.bridge is not None:
             states = self.bridge(states)
         return states, mask
+
+    def _losses(
+        self,
+        logits: torch.Tensor,
+        states: torch.Tensor,
+        mask: torch.Tensor | None,
+        labels: torch.Tensor | None,
+        num_items: torch.Tensor | int | None,
+    ) -> dict[str, torch.Tensor | None]:
+        if labels is None:
+            return {}
+        loss = sequence_loss(logits, labels, num_items)
+        if self.ctc_head is None or not self.training:
+            return {"loss": loss}
+        ctc = self._ctc_loss(states, mask, labels, num_items)
+        return {"loss": (1 - self.config.ctc_weight) * loss + self.config.ctc_weight * ctc, "ctc_loss": ctc}
 
     def _ctc_loss(
         self,

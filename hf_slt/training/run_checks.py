@@ -1,0 +1,85 @@
+"""Checks of a run before its first step, beside those of the data."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from transformers import PretrainedConfig
+
+from hf_slt.data.corpus import CorpusPaths
+from hf_slt.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+# What a configuration file says beside the architecture.
+_NOT_ARCHITECTURE = {"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"}
+_RESULTS = ("train_results.json", "eval_results.json", "test_results.json", "all_results.json")
+_PREDICTIONS = ("eval_predictions.csv", "test_predictions.csv")
+
+
+def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
+    """Raise `ConfigurationError` unless there is a training split and, if the run evaluates, a validation split."""
+    flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}
+    missing = [flag for split, flag in flags.items() if split not in paths.indexes]
+    if missing:
+        raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
+
+
+def check_checkpoint(path: str | None, config: PretrainedConfig | None = None) -> None:
+    """Hold the folder to resume from, if any, against the run.
+
+    Args:
+        path: The folder, `checkpoint-N`.
+        config: The configuration of the model that is to go on; None checks the folder alone.
+
+    Raises:
+        ConfigurationError: It holds no state of a run, or another model.
+    """
+    if not path:
+        return
+    if not (Path(path) / "trainer_state.json").is_file():
+        raise ConfigurationError(
+            f"expected a checkpoint-N folder in --resume_from_checkpoint, found no trainer_state.json in '{path}'"
+        )
+    stored = Path(path) / "config.json"
+    if config is None or not stored.is_file():
+        return
+    before, now = json.loads(stored.read_text(encoding="utf-8")), json.loads(config.to_json_string(use_diff=False))
+    # The file leaves out what is a default: only keys that it holds can be compared.
+    differing = _differences(before, now)
+    if differing:
+        raise ConfigurationError(
+            f"expected the model of {path}, found other flags: {'; '.join(differing)}; resume with the flags of "
+            f"the run (--config run_config.json), or start a new one"
+        )
+
+
+def _differences(before: dict, now: dict, prefix: str = "") -> list[str]:
+    differing = []
+    for key in before.keys() & now.keys() - _NOT_ARCHITECTURE:
+        if isinstance(before[key], dict) and isinstance(now[key], dict):
+            differing += _differences(before[key], now[key], f"{prefix}{key}.")
+        elif before[key] != now[key]:
+            differing.append(f"{prefix}{key} was {before[key]}, is {now[key]}")
+    return sorted(differing)
+
+
+def check_mixed_streams(mixed: Iterable[str], streams: Collection[str]) -> None:
+    """Raise `ConfigurationError` if a stream is to be mixed that the run does not read."""
+    unused = sorted(set(mixed) - set(streams))
+    if unused:
+        raise ConfigurationError(
+            f"expected --mix-stream out of the streams of this run {list(streams)}, found {unused}"
+        )
+
+
+def remove_old_results(output_dir: Path) -> None:
+    """Remove scores and predictions of an earlier run in the same folder, so that none stands beside the new model."""
+    old = [output_dir / name for name in (*_RESULTS, *_PREDICTIONS) if (output_dir / name).is_file()]
+    if old:
+        logger.warning(f"{output_dir} holds the results of an earlier run: they are replaced")
+    for path in old:
+        path.unlink()
