@@ -97,6 +97,7 @@ def _separator(path: str | Path, content: str, wanted: Sequence[Sequence[str]]) 
     """Return the separator with which most wanted columns are found; then the one that gives more columns."""
 
     def score(separator: str) -> tuple[int, int]:
+        """Return how many wanted columns the separator finds, and how many columns in all."""
         try:
             _, header = next(read_records(path, content, separator), (0, []))
         except DataContractError:  # a quote that closes before the other separator

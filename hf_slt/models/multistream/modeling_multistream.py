@@ -383,6 +383,9 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
 class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, GenerationMixin):
     """Sign language translation: a [`MultiStreamEncoder`] feeds the decoder of a stock seq2seq language model.
 
+    The loss is the decoder's cross-entropy; in training with `config.ctc_weight` w > 0 it is
+    `(1 - w) * cross-entropy + w * CTC loss of the encoder`, see `ctc.py`.
+
     Args:
         config: The configuration; `config.text_config` is the language model's.
 
@@ -479,23 +482,17 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
             left_hand_mask (`torch.Tensor` of shape `(B, T)`, *optional*): 1 = the left hand was found.
             right_hand_mask (`torch.Tensor` of shape `(B, T)`, *optional*): 1 = the right hand was found.
             pose_mask (`torch.Tensor` of shape `(B, T, L)`, *optional*): 1 = the landmark was detected.
-            decoder_input_ids (`torch.LongTensor` of shape `(B, N)`, *optional*): Target tokens shifted to the right;
-                made from `labels` if absent.
+            decoder_input_ids (`torch.LongTensor` of shape `(B, N)`, *optional*): Target tokens shifted right.
             decoder_attention_mask (`torch.Tensor` of shape `(B, N)`, *optional*): 1 = real target token.
             encoder_outputs (`MultiStreamEncoderOutput`, *optional*): Encoder output to reuse.
             past_key_values (`Cache`, *optional*): Keys and values of tokens already decoded.
             labels (`torch.LongTensor` of shape `(B, N)`, *optional*): Target tokens; -100 is ignored.
             use_cache (`bool`, *optional*): Return `past_key_values`.
             cache_position (`torch.LongTensor`, *optional*): Positions of the decoder inputs in the cache.
-            num_items_in_batch (`int`, *optional*): Divide the summed loss by this number of tokens instead of the
-                number in this batch (gradient accumulation).
+            num_items_in_batch (`int`, *optional*): Tokens of all accumulated batches, the divisor of the summed loss.
             output_attentions (`bool`, *optional*): Return the decoder's attentions.
             output_hidden_states (`bool`, *optional*): Return all hidden states.
             return_dict (`bool`, *optional*): Return a `MultiStreamSeq2SeqLMOutput` (default) or a tuple.
-
-        Returns:
-            The output; its `loss` is the decoder's cross-entropy, and in training with `config.ctc_weight` w > 0
-            `(1 - w) * cross-entropy + w * CTC loss`.
         """
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
