@@ -7,7 +7,7 @@ import pytest
 from script_runs import ROOT, run_main, run_process
 
 LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
-LAUNCH += " --dynamo_backend no --main_process_port 29613"
+LAUNCH += " --dynamo_backend no --main_process_port 0"  # any port that is free
 PROBE = """
 import sys, torch.distributed
 from transformers import Trainer
