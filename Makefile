@@ -12,5 +12,5 @@ quality:  ## lint and formatting
 test:  ## the whole suite; tests on real recordings skip without them
 	$(PYTHON) -m pytest
 
-demo:  ## train on the synthetic signer, about 5 minutes on 2 cores
+demo:  ## train on the synthetic signer, three to four minutes on 2 cores
 	accelerate launch scripts/train_slt.py --demo --output_dir runs/demo

@@ -239,7 +239,12 @@ def check_overlap(video_ids: Sequence[str], splits: dict[str, Any]) -> None:
     """Raise `DataContractError` listing the clips that the model was trained or selected on."""
     known = {i: split for split in ("train", "validation") for i in splits.get(split, {}).get("video_ids", ())}
     problems = [
-        Problem(i, "a clip that the model has not seen", f"it is in the {known[i]} split", "evaluate other clips")
+        Problem(
+            i,
+            "a clip that the model has not seen",
+            f"it is in the {known[i]} split",
+            "evaluate other clips, or pass --allow-overlap",
+        )
         for i in video_ids
         if i in known
     ]

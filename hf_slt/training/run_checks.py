@@ -25,7 +25,9 @@ def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
     flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}
     missing = [flag for split, flag in flags.items() if split not in paths.indexes]
     if missing:
-        raise ConfigurationError(f"expected {' and '.join(missing)} (or --demo), found none")
+        raise ConfigurationError(
+            f"expected {' and '.join(missing)} (or --demo), found none; --eval_strategy no needs no --val-index"
+        )
 
 
 def check_checkpoint(path: str | None, config: PretrainedConfig | None = None) -> None:

@@ -44,7 +44,7 @@ def report_of(corpus, **indexes):
 
 
 def test_boston_keeps_the_data_contract_with_the_standard_split(boston):
-    clips, report = report_of(boston, train="train_fold0", validation="val", test="test")
+    clips, report = report_of(boston, train="fold0_train", validation="fold0_val", test="test")
     assert report.problems == []
     assert {split: len(found) for split, found in clips.items()} == {"train": 128, "validation": 33, "test": 40}
     assert len(ids(boston, "train")) == 161

@@ -40,8 +40,7 @@ def read_boston104(folder: Path) -> tuple[list[PoseClip], dict[str, list[str]]]:
 
     Returns:
         The clips, and the indexes: `train` (161) and `test` (40) of the standard split; `fold<k>_train` and
-        `fold<k>_val` for cross-validation inside train, see `cross_validation_folds`; `train_fold0` and `val` are
-        fold 0 once more.
+        `fold<k>_val` for cross-validation inside train, see `cross_validation_folds`.
 
     Raises:
         DataContractError: A file, column or recording is missing or is not as described.
@@ -57,7 +56,7 @@ def read_boston104(folder: Path) -> tuple[list[PoseClip], dict[str, list[str]]]:
         held_out = {_video_id(row) for row in fold}
         indexes[f"fold{number}_train"] = [name for name in indexes["train"] if name not in held_out]
         indexes[f"fold{number}_val"] = [name for name in indexes["train"] if name in held_out]
-    return clips, indexes | {"train_fold0": indexes["fold0_train"], "val": indexes["fold0_val"]}
+    return clips, indexes
 
 
 def _video_id(row: dict[str, str]) -> str:

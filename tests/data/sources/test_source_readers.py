@@ -89,7 +89,7 @@ def test_boston_files_on_disk_hold_no_word_boundaries(boston, tmp_path):
     output = convert_source("boston104", boston, tmp_path / "out")
     names = {path.name for path in (output / "index").iterdir()}
     folds = {f"fold{number}_{part}.csv" for number in range(5) for part in ("train", "val")}
-    assert names == folds | {"train.csv", "test.csv", "val.csv", "train_fold0.csv"}
+    assert names == folds | {"train.csv", "test.csv"}
     assert (output / "meta.csv").read_text().splitlines()[:2] == [
         "video_id,text,frame_count,signer,split",
         "v001,JOHN READ,4,man-1,train",
