@@ -9,6 +9,7 @@ from typing import Any
 import datasets
 import torch
 import transformers
+from accelerate import PartialState
 from transformers.trainer_callback import ProgressCallback
 
 from hf_slt.data.builder import build_datasets
@@ -197,4 +198,7 @@ def train_and_score(
         if split in splits:
             metrics = trainer.evaluate(splits[split], metric_key_prefix=prefix)
             save_predictions(trainer, corpus[split], prefix, metrics)
+    # All processes leave together: one that exits while another still talks to it can be aborted.
+    trainer.accelerator.wait_for_everyone()
+    PartialState().destroy_process_group()
     return metrics
