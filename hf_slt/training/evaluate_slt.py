@@ -188,9 +188,10 @@ def ablate_streams(
         cases["without images"] = images
     if len(streams) > 2:
         cases |= {f"only {stream}": [other for other in streams if other != stream] for stream in streams}
-    table = {"all streams": scores} | {
-        name: evaluation.scores(evaluation.run(ablate)[0], references) for name, ablate in cases.items()
-    }
+    # Two names may stand for the same blanked streams (without images, only pose), which are scored once.
+    blanked = {frozenset(ablate): ablate for ablate in cases.values()}
+    rows = {key: evaluation.scores(evaluation.run(ablate)[0], references) for key, ablate in blanked.items()}
+    table = {"all streams": scores} | {name: rows[frozenset(ablate)] for name, ablate in cases.items()}
     for name, row in table.items():
         logger.info(format_scores(f"{name:24}", row))
     return table
