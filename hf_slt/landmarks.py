@@ -57,6 +57,21 @@ class PoseLayout:
         return len(self.points)
 
     @cached_property
+    def hands(self) -> tuple[np.ndarray, ...]:
+        """Indices `(21,)` of the left and of the right hand, wrist first; empty if the layout has no complete hands."""
+        position = {point: i for i, point in enumerate(self.points)}
+        names = [_hand(side) for side in ("left", "right")]
+        if not all(point in position for hand in names for point in hand):
+            return ()
+        return tuple(np.array([position[point] for point in hand]) for hand in names)
+
+    @cached_property
+    def body(self) -> np.ndarray:
+        """Indices of all points that are not part of `hands`."""
+        in_hands = set(np.concatenate(self.hands).tolist()) if self.hands else set()
+        return np.array([i for i in range(self.num_landmarks) if i not in in_hands], dtype=np.int64)
+
+    @cached_property
     def mirrored(self) -> np.ndarray:
         """Order `(L,)` in which the points stand after a horizontal flip: `flipped = points[mirrored]`."""
         position = {point: i for i, point in enumerate(self.points)}

@@ -3,6 +3,8 @@
 The synthetic demo corpus, or a published one that you have downloaded:
     python scripts/prepare_data.py --source demo --output D
     python scripts/prepare_data.py --source boston104 --input DOWNLOADED --output D
+Single signs, for gloss recognition:
+    python scripts/prepare_data.py --source nsl_alphabet --input DOWNLOADED --output D
 """
 
 import argparse
@@ -17,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    sources = ("demo", "boston104", "phoenix_skeletons")
+    sources = ("demo", "boston104", "phoenix_skeletons", "nsl_alphabet")
     parser.add_argument("--source", required=True, choices=sources, help="The corpus.")
     parser.add_argument("--input", metavar="DIR", help="Folder of the downloaded corpus; the demo takes none.")
     parser.add_argument("--output", metavar="DIR", required=True, help="Folder to write, empty or new.")

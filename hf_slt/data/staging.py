@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hf_slt.errors import ConfigurationError
 
-_CORPUS_MARKS = ("meta.csv", "index")  # what every corpus that we write holds
+# What a folder that we wrote holds: a corpus of sentences, a corpus of single signs, splits.
+_MARKS = (("meta.csv", "index"), ("labels.csv", "keypoints", "splits"), ("split_report.json",))
 
 
 def require_writable(target: Path, overwrite: bool = False) -> None:
@@ -32,10 +33,10 @@ def require_writable(target: Path, overwrite: bool = False) -> None:
             f"expected an empty or new output folder, found content in {target}; choose another one, or add "
             f"--overwrite to replace the corpus in it"
         )
-    if not all((target / mark).exists() for mark in _CORPUS_MARKS):
+    if not any(all((target / mark).exists() for mark in marks) for marks in _MARKS):
+        known = " or ".join(" and ".join(marks) for marks in _MARKS)
         raise ConfigurationError(
-            f"expected a corpus to overwrite ({' and '.join(_CORPUS_MARKS)}), found other content in {target}; choose "
-            f"another output folder"
+            f"expected a corpus to overwrite ({known}), found other content in {target}; choose another output folder"
         )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hf_slt.data.sources.boston104 import read_boston104
+from hf_slt.data.sources.nsl_alphabet import write_nsl_alphabet
 from hf_slt.data.sources.phoenix_skeletons import read_phoenix_skeletons
 from hf_slt.data.sources.pose_corpus import write_pose_corpus
 from hf_slt.errors import ConfigurationError
 
-SOURCES = {"boston104": read_boston104, "phoenix_skeletons": read_phoenix_skeletons}
+SENTENCES = {"boston104": read_boston104, "phoenix_skeletons": read_phoenix_skeletons}
+SIGNS = {"nsl_alphabet": write_nsl_alphabet}
+SOURCES = (*SENTENCES, *SIGNS)
 
 
 def convert_source(
@@ -23,7 +26,7 @@ def convert_source(
     """Write a corpus as files of the data contract.
 
     Args:
-        source: `"demo"`, or a key of `SOURCES`.
+        source: `"demo"`, or one of `SOURCES`.
         input_dir: Folder of the downloaded corpus; the demo takes none.
         output_dir: Folder to write; it is complete or absent.
         overwrite: Whether a corpus in `output_dir` is replaced.
@@ -47,4 +50,6 @@ def convert_source(
     if input_dir is None or not Path(input_dir).is_dir():
         found = "none" if input_dir is None else f"no such folder: {input_dir}"
         raise ConfigurationError(f"expected the folder of the downloaded corpus as input, found {found}; set --input")
-    return write_pose_corpus(output_dir, *SOURCES[source](Path(input_dir)), overwrite=overwrite)
+    if source in SIGNS:
+        return SIGNS[source](input_dir, output_dir, overwrite=overwrite, show_progress=show_progress)
+    return write_pose_corpus(output_dir, *SENTENCES[source](Path(input_dir)), overwrite=overwrite)

@@ -170,5 +170,5 @@ def test_phoenix_lists_the_problems_of_all_splits(phoenix):
 
 
 def test_unknown_source_names_the_known_ones(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"\['demo', 'boston104', 'phoenix_skeletons'\], found 'how2sign'"):
+    with pytest.raises(ConfigurationError, match=r"'phoenix_skeletons', 'nsl_alphabet'\], found 'how2sign'"):
         convert_source("how2sign", None, tmp_path / "out")

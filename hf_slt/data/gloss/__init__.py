@@ -1,0 +1,1 @@
+"""Clips of single signs: files, labels, checks, the memory-mapped table, batches."""
