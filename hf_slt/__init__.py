@@ -13,12 +13,22 @@ from hf_slt.models.auto import register_when_imported
 __version__ = "0.1.0"
 
 _MULTISTREAM = "hf_slt.models.multistream."
+_SIGN_TRANSFORMER = "hf_slt.models.sign_transformer."
+_INCEPTION_GRU = "hf_slt.models.inception_gru."
+_CONV_TRANSFORMER = "hf_slt.models.conv_transformer."
 _EXPORTS = {
     "MultiStreamConfig": _MULTISTREAM + "configuration_multistream",
     "MultiStreamEncoder": _MULTISTREAM + "modeling_multistream",
     "MultiStreamForConditionalGeneration": _MULTISTREAM + "modeling_multistream",
     "MultiStreamFeatureExtractor": _MULTISTREAM + "feature_extraction_multistream",
     "MultiStreamProcessor": _MULTISTREAM + "processing_multistream",
+    "SignTransformerConfig": _SIGN_TRANSFORMER + "configuration_sign_transformer",
+    "SignTransformerForGlossClassification": _SIGN_TRANSFORMER + "modeling_sign_transformer",
+    "InceptionGRUConfig": _INCEPTION_GRU + "configuration_inception_gru",
+    "InceptionGRUForGlossClassification": _INCEPTION_GRU + "modeling_inception_gru",
+    "ConvTransformerConfig": _CONV_TRANSFORMER + "configuration_conv_transformer",
+    "ConvTransformerForGlossClassification": _CONV_TRANSFORMER + "modeling_conv_transformer",
+    "GlossFeatureExtractor": "hf_slt.models.gloss.feature_extraction_gloss",
     "CorpusPaths": "hf_slt.data.corpus",
     "build_datasets": "hf_slt.data.builder",
     "ClipTransform": "hf_slt.data.clip_transform",

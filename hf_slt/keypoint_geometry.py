@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.landmarks import PoseLayout
 
-# Rows of a hand of 21 points: the wrist, the knuckles of index, middle and little finger, the tips from the thumb on.
-_WRIST, _KNUCKLES, _FINGERTIPS = 0, [5, 9, 17], [4, 8, 12, 16, 20]
+# Rows of a hand of 21 points: the wrist, and the knuckles of the index, middle and little finger.
+_WRIST, _KNUCKLES = 0, [5, 9, 17]
 # A shoulder width holds about 3.6 palms (wrist to middle knuckle): 36 to 40 cm to 10 to 11 cm in adult anthropometry.
 PALMS_PER_SHOULDER_WIDTH = 3.6
 # Narrower shoulders, in palms, are those of a body that the detector made up, as it does in close-ups of a hand.
 _NARROWEST_SHOULDERS = 1.5
+_RAISED = 0.5  # shoulder widths: one hand is clearly higher than the other
 _SMALLEST = 1e-4
 
 
@@ -139,22 +141,50 @@ def hand_coordinates(points: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, 
     return np.where(known, shape, 0).astype(np.float32), known
 
 
-def fingertip_distances(points: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Measure a hand: the distances between all of wrist and fingertips, in palm lengths.
+def mirror_clip(
+    points: np.ndarray, mask: np.ndarray, layout: PoseLayout, width: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror a clip in a picture that is `width` wide; left and right points change places.
 
-    A turn of the hand in the picture does not change them.
+    Raises:
+        ConfigurationError: The layout does not know left from right.
+    """
+    if not layout.mirrorable:
+        raise ConfigurationError(
+            f"expected landmarks that name left and right to mirror clips, found the layout '{layout.name}'; give "
+            f"--layout, or switch off what mirrors (--augment-flip 0, --no-right-handed)"
+        )
+    points, mask = points[:, layout.mirrored].copy(), mask[:, layout.mirrored]
+    points[..., 0] = np.where(mask, width - points[..., 0], 0)
+    return points, mask
+
+
+def is_left_handed(points: np.ndarray, mask: np.ndarray, layout: PoseLayout) -> bool:
+    """Tell whether the left hand is the one that signs.
+
+    It is if it alone is seen (in more than twice as many frames as the other), else if it is higher by half a shoulder
+    width, which tells an idle hand from an active one, else if it is not lower by as much and moves more.
 
     Args:
-        points: `(T, 21, 2)`, wrist first.
-        mask: `(T, 21)`.
-
-    Returns:
-        `(T, 15)` float32, 0 where not known; and `(T, 15)`, whether known.
+        points: `(T, L, 2)`, the same unit for x and y, y downwards.
+        mask: `(T, L)`.
+        layout: The layout of the points; one without hands is never left-handed.
     """
-    one, other = np.array([_WRIST, *_FINGERTIPS])[np.array(np.triu_indices(1 + len(_FINGERTIPS), k=1))]
-    known = mask[:, one] & mask[:, other]
-    palm = palm_length(points, mask)
-    if palm is None:
-        return np.zeros(known.shape, dtype=np.float32), np.zeros_like(known)
-    distances = np.sqrt(((points[:, one] - points[:, other]) ** 2).sum(axis=-1)) / palm
-    return np.where(known, distances, 0).astype(np.float32), known
+    if not layout.hands:
+        return False
+    left, right = (hand[_WRIST] for hand in layout.hands)
+    frames_left, frames_right = mask[:, left].sum(), mask[:, right].sum()
+    if frames_left > 2 * frames_right or frames_right > 2 * frames_left:
+        return bool(frames_left > frames_right)
+    if not frames_left:
+        return False
+    _, unit = body_frame(points, mask, layout)
+    raised = (np.median(points[mask[:, right], right, 1]) - np.median(points[mask[:, left], left, 1])) / unit
+    if abs(raised) > _RAISED:
+        return bool(raised > 0)
+    return _path_length(points[:, left], mask[:, left]) > _path_length(points[:, right], mask[:, right])
+
+
+def _path_length(wrist: np.ndarray, seen: np.ndarray) -> float:
+    both = seen[1:] & seen[:-1]
+    return float(np.linalg.norm(wrist[1:] - wrist[:-1], axis=-1)[both].sum())

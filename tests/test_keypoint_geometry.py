@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.keypoint_geometry import (
     PALMS_PER_SHOULDER_WIDTH,
     body_coordinates,
     body_frame,
-    fingertip_distances,
     hand_coordinates,
+    is_left_handed,
+    mirror_clip,
     palm_length,
     resample_clip,
 )
@@ -123,27 +125,67 @@ def test_hand_coordinates_are_the_shape_alone():
     assert np.linalg.norm(shape.reshape(7, 20, 2), axis=-1).max() > 0.5
 
 
-def test_fingertip_distances_do_not_change_in_a_turn():
+def test_mirroring_twice_gives_the_clip_back():
     points, mask = random_clip()
-    hand = LAYOUT.hands[0]
-    distances, known = fingertip_distances(points[:, hand], mask[:, hand])
-    assert distances.shape == (7, 15)
-    assert known.all()
-    turned = points[:, hand] @ np.array([[0.0, -1.0], [1.0, 0.0]])
-    assert np.allclose(fingertip_distances(turned, mask[:, hand])[0], distances, atol=1e-4)
-    tips = points[:, hand][:, [8, 20]]
-    palm = palm_length(points[:, hand], mask[:, hand])
-    expected = np.linalg.norm(tips[:, 0] - tips[:, 1], axis=-1) / palm
-    assert any(np.allclose(expected, distances[:, i], atol=1e-4) for i in range(15))
+    mask[:, LAYOUT.hands[0]] = False
+    points[~mask] = 0
+    mirrored, seen = mirror_clip(points, mask, LAYOUT, 1.5)
+    assert seen[:, LAYOUT.hands[0]].all() and not seen[:, LAYOUT.hands[1]].any()
+    assert np.allclose(mirrored[:, LAYOUT.hands[0], 0], 1.5 - points[:, LAYOUT.hands[1], 0])
+    again, seen = mirror_clip(mirrored, seen, LAYOUT, 1.5)
+    assert np.allclose(again, points, atol=1e-6) and np.array_equal(seen, mask)
 
 
-@pytest.mark.parametrize("describe", [hand_coordinates, fingertip_distances])
-def test_an_unseen_wrist_makes_a_hand_unknown(describe):
+def test_unnamed_points_cannot_be_mirrored():
+    with pytest.raises(
+        ConfigurationError, match="name left and right .* found the layout 'points_4'.*--augment-flip 0"
+    ):
+        mirror_clip(np.zeros((2, 4, 2)), np.ones((2, 4), bool), generic_layout(4))
+
+
+def hands_at(left, right, frames=6):
+    """A body with its hands at given places; a place is (x, y), or (x, y, motion)."""
+    points, mask = random_clip(frames)
+    points *= 0.05
+    points[:, 11], points[:, 12] = (0.6, 0.4), (0.4, 0.4)
+    for hand, place in zip(LAYOUT.hands, (left, right), strict=True):
+        if place is None:
+            mask[:, hand] = False
+            continue
+        points[:, hand] += np.array(place[:2]) - points[:1, hand[:1]]
+        points[:, hand, 0] += np.linspace(0, place[2] if len(place) > 2 else 0, frames)[:, None]
+    return points, mask
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "left_handed"),
+    [
+        ((0.6, 0.5), None, True),  # the only one
+        (None, (0.4, 0.5), False),
+        ((0.6, 0.4), (0.4, 0.9, 0.5), True),  # raised, whatever the hanging one does
+        ((0.6, 0.9, 0.5), (0.4, 0.4), False),
+        ((0.6, 0.5, 0.9), (0.4, 0.5), True),  # both raised: the one that moves
+        ((0.6, 0.5), (0.4, 0.5, 0.9), False),
+        (None, None, False),
+    ],
+)
+def test_the_signing_hand_is_the_seen_then_the_raised_then_the_moving_one(left, right, left_handed):
+    points, mask = hands_at(left, right)
+    assert is_left_handed(points, mask, LAYOUT) is left_handed
+    if left is not None or right is not None:
+        assert is_left_handed(*mirror_clip(points, mask, LAYOUT), LAYOUT) is not left_handed
+
+
+def test_a_layout_without_hands_is_never_left_handed():
+    assert not is_left_handed(np.ones((3, 4, 2)), np.ones((3, 4), bool), generic_layout(4))
+
+
+def test_an_unseen_wrist_makes_a_hand_unknown():
     points, mask = random_clip()
     points, mask = points[:, :21], mask[:, :21].copy()
     mask[3, 0] = False
-    numbers, known = describe(points, mask)
-    assert not numbers[3][~known[3]].any()
-    assert not known[3, :5].any()
-    numbers, known = describe(points, np.zeros_like(mask))
+    numbers, known = hand_coordinates(points, mask)
+    assert not numbers[3].any() and not known[3].any()
+    assert known[[0, 1, 2, 4, 5, 6]].all()
+    numbers, known = hand_coordinates(points, np.zeros_like(mask))
     assert not numbers.any() and not known.any()

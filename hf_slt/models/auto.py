@@ -7,11 +7,24 @@ classes, which need torch and `generate`, when a configuration of ours is read (
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Callable
 from types import ModuleType
+
+# Gloss classifiers: the name of a family, which is its folder and model type, and how its classes begin.
+GLOSS_FAMILIES = {
+    "sign_transformer": "SignTransformer",
+    "inception_gru": "InceptionGRU",
+    "conv_transformer": "ConvTransformer",
+}
+
+
+def _gloss_class(family: str, module: str, suffix: str) -> type:
+    path = f"hf_slt.models.{family}.{module}_{family}"
+    return getattr(importlib.import_module(path), GLOSS_FAMILIES[family] + suffix)
 
 
 def register_config() -> None:
@@ -21,16 +34,22 @@ def register_config() -> None:
     from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 
     AutoConfig.register(MultiStreamConfig.model_type, MultiStreamConfig, exist_ok=True)
+    for family in GLOSS_FAMILIES:
+        AutoConfig.register(family, _gloss_class(family, "configuration", "Config"), exist_ok=True)
 
 
 def register_feature_extractor() -> None:
     """Make `AutoFeatureExtractor` know our feature extractors."""
     from transformers.models.auto.feature_extraction_auto import AutoFeatureExtractor
 
+    from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
     from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
     from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
 
     AutoFeatureExtractor.register(MultiStreamConfig, MultiStreamFeatureExtractor, exist_ok=True)
+    for family in GLOSS_FAMILIES:
+        config = _gloss_class(family, "configuration", "Config")
+        AutoFeatureExtractor.register(config, GlossFeatureExtractor, exist_ok=True)
 
 
 def register_processor() -> None:
@@ -45,14 +64,19 @@ def register_processor() -> None:
 
 @functools.cache
 def register_models() -> None:
-    """Make `AutoModel` (the encoder) and `AutoModelForSeq2SeqLM` know our models."""
-    from transformers import AutoModel, AutoModelForSeq2SeqLM
+    """Make the `AutoModel...` classes know our models: `AutoModel` gives the encoder, or the whole classifier."""
+    from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
     from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
     from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
 
     AutoModel.register(MultiStreamConfig, MultiStreamEncoder, exist_ok=True)
     AutoModelForSeq2SeqLM.register(MultiStreamConfig, MultiStreamForConditionalGeneration, exist_ok=True)
+    for family in GLOSS_FAMILIES:
+        config = _gloss_class(family, "configuration", "Config")
+        classifier = _gloss_class(family, "modeling", "ForGlossClassification")
+        AutoModel.register(config, classifier, exist_ok=True)
+        AutoModelForSequenceClassification.register(config, classifier, exist_ok=True)
 
 
 _AUTO = "transformers.models.auto."

@@ -9,7 +9,7 @@ import numpy as np
 
 from hf_slt.data.gloss.clips import GlossClip
 from hf_slt.errors import ConfigurationError
-from hf_slt.keypoint_geometry import palm_length, resample_clip
+from hf_slt.keypoint_geometry import mirror_clip, palm_length, resample_clip
 from hf_slt.landmarks import PoseLayout
 
 _RARELY, _OFTEN = 0.1, 0.3  # shares of the frames: a hand seen in fewer is absent, one seen in more is present
@@ -91,7 +91,7 @@ def augment_clip(
     points = clip.values.reshape(len(clip.values), -1, 2) * np.array([clip.aspect_ratio, 1], dtype=np.float32)
     points, mask = resample_clip(points, clip.mask, length)
     if rng.random() < augmentation.flip:
-        points, mask = mirror(points, mask, layout, clip.aspect_ratio)
+        points, mask = mirror_clip(points, mask, layout, clip.aspect_ratio)
     points = transform_points(points, mask, augmentation, rng)
     if augmentation.hand_rotation:
         points = rotate_hands(points, mask, layout, augmentation.hand_rotation, rng)
@@ -121,20 +121,6 @@ def _augment_features(
     values, _ = resample_clip(clip.values.reshape(shape), np.ones(shape[:2], bool), length)
     mask = np.ones((length, 1), bool)
     return GlossClip(values[..., 0], drop_frames(mask, augmentation.frame_dropout, rng), clip.aspect_ratio)
-
-
-def mirror(
-    points: np.ndarray, mask: np.ndarray, layout: PoseLayout, aspect_ratio: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mirror a clip in a picture `aspect_ratio` wide and 1 high; left and right points change places."""
-    if not layout.mirrorable:
-        raise ConfigurationError(
-            "expected landmarks that name left and right to mirror clips, found unnamed points; give --layout or set "
-            "--augment-flip 0"
-        )
-    points, mask = points[:, layout.mirrored].copy(), mask[:, layout.mirrored]
-    points[..., 0] = np.where(mask, aspect_ratio - points[..., 0], 0)
-    return points, mask
 
 
 def transform_points(
