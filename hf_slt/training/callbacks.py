@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,29 +44,46 @@ class EpochCallback(TrainerCallback):
         self.epoch.value = int((state.epoch or 0) + 1e-3)
 
 
-class EpochReportCallback(TrainerCallback):
-    """Write a line per evaluation to the log, with some translations, and to `train_log.csv`.
+class EpochLogCallback(TrainerCallback):
+    """Write a line per evaluation, or per log where nothing is evaluated, to the log and to a CSV.
+
+    Subclasses give the columns, the line, and may add figures.
 
     Args:
         path: The CSV file.
-        num_samples: Reference/hypothesis pairs to show.
     """
 
-    def __init__(self, path: Path, num_samples: int = 3):
+    columns: Sequence[str] = ()
+
+    def __init__(self, path: Path):
         self.path = path
-        self.num_samples = num_samples
         self.trainer: Any = None
         self.figures: dict[str, Any] = {}
         self.started = time.monotonic()
 
+    def format_line(self, row: dict[str, Any], num_epochs: float, seconds: float) -> str:
+        """Format the figures of a row as one line for people."""
+        raise NotImplementedError
+
+    def extra_figures(self) -> dict[str, Any]:
+        """Return figures that no one logs; called on every process."""
+        return {}
+
+    def after_line(self) -> None:
+        """Show more, below the line."""
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start the file, or go on with it when a run is resumed."""
+        """Start the file, or go on with it, from the step at which a run is resumed."""
         self.started = time.monotonic()
-        if state.is_world_process_zero and (state.global_step == 0 or not self.path.exists()):
+        if state.is_world_process_zero:
+            rows = earlier_rows(self.path, state.global_step) if state.global_step else []
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow(LOG_COLUMNS)
+                writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
 
     def on_log(
         self,
@@ -75,8 +93,10 @@ class EpochReportCallback(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Keep the training loss of the epoch until its evaluation."""
+        """Keep the training loss of the epoch until its evaluation, if there is one."""
         self.figures.update({name: logs[name] for name in ("loss", "learning_rate") if name in (logs or {})})
+        if args.eval_strategy == "no" and "loss" in (logs or {}):
+            self.report(args, state, {})
 
     def on_evaluate(
         self,
@@ -87,15 +107,56 @@ class EpochReportCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Report the epoch."""
-        in_training = self.trainer is not None and self.trainer.is_in_train
-        if not state.is_world_process_zero or not in_training or "eval_loss" not in (metrics or {}):
+        if self.trainer is not None and self.trainer.is_in_train and "eval_loss" in (metrics or {}):
+            self.report(args, state, metrics)
+
+    def report(self, args: TrainingArguments, state: TrainerState, metrics: dict[str, Any]) -> None:
+        """Write one line, with the figures that were logged since the last one."""
+        row = {
+            **self.figures,
+            **self.extra_figures(),
+            **metrics,
+            "epoch": state.epoch or 0.0,
+            "step": state.global_step,
+        }
+        if not state.is_world_process_zero:
             return
-        row = {**self.figures, **metrics, "epoch": state.epoch or 0.0, "step": state.global_step}
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
             writer.writerow({name: f"{v:.6g}" if isinstance(v, float) else v for name, v in row.items()})
-        logger.info(format_epoch(row, args.num_train_epochs, time.monotonic() - self.started))
-        if self.num_samples:
+        logger.info(self.format_line(row, args.num_train_epochs, time.monotonic() - self.started))
+        self.after_line()
+
+
+def earlier_rows(path: Path, step: int) -> list[dict[str, str]]:
+    """Return the rows of a log file up to a step: those after it are about to be written again."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit() and int(row["step"]) <= step]
+
+
+class EpochReportCallback(EpochLogCallback):
+    """Write a line per evaluation to the log, with some translations, and to `train_log.csv`.
+
+    Args:
+        path: The CSV file.
+        num_samples: Reference/hypothesis pairs to show.
+    """
+
+    columns = LOG_COLUMNS
+
+    def __init__(self, path: Path, num_samples: int = 3):
+        super().__init__(path)
+        self.num_samples = num_samples
+
+    def format_line(self, row: dict[str, Any], num_epochs: float, seconds: float) -> str:
+        """Format the figures of an epoch as one line."""
+        return format_epoch(row, num_epochs, seconds)
+
+    def after_line(self) -> None:
+        """Show the first sentences of the evaluation."""
+        if self.num_samples and self.trainer.last_predictions:
             logger.info(format_pairs(self.trainer.last_predictions, self.trainer.last_references, n=self.num_samples))
 
 

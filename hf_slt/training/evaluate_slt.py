@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditi
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.arguments import DataArguments, EvaluationArguments
 from hf_slt.training.build_slt import load_pretrained, resolve_output_dir, text_encoder
-from hf_slt.training.results import RUN_CONFIG, SPLITS, fingerprint, format_scores, with_intervals
+from hf_slt.training.results import RUN_CONFIG, SPLITS, fingerprint, format_scores, read_run_file, with_intervals
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     if args.bleu_tokenize:
         check_bleu_tokenizer(args.bleu_tokenize)
     model, processor = load_checkpoint(args.checkpoint)
-    run_config = _read_json(Path(args.checkpoint), RUN_CONFIG)
+    run_config = read_run_file(Path(args.checkpoint), RUN_CONFIG)
     if num_threads := args.num_threads or run_config.get("num_threads"):
         torch.set_num_threads(num_threads)
     paths = evaluation_paths(data_args, args, model.config.streams)
@@ -131,7 +130,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
     )
-    splits = _read_json(Path(args.checkpoint), SPLITS)
+    splits = read_run_file(Path(args.checkpoint), SPLITS)
     if not args.allow_overlap:
         check_overlap(corpus["test"]["video_id"][:], splits)
     tokenize = args.bleu_tokenize or run_config.get("bleu_tokenize", "13a")
@@ -251,14 +250,3 @@ def check_overlap(video_ids: Sequence[str], splits: dict[str, Any]) -> None:
     ]
     if problems:
         raise DataContractError(problems, headline="scores on known clips mean nothing (--allow_overlap to see them)")
-
-
-def _read_json(checkpoint: Path, name: str) -> dict[str, Any]:
-    for folder in (checkpoint, checkpoint.parent):
-        path = folder / name
-        if path.is_file():
-            try:
-                return dict(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError) as error:
-                raise ConfigurationError(f"expected a JSON object beside the model, found {path}: {error}") from error
-    return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import unicodedata
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import datasets
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.bootstrap import bootstrap_intervals
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 
@@ -27,6 +29,26 @@ def write_run_files(output_dir: Path, effective: dict[str, Any], corpus: dataset
         for split, data in corpus.items()
     }
     write_json(output_dir / SPLITS, members)
+
+
+def read_run_file(checkpoint: Path, name: str) -> dict[str, Any]:
+    """Return a JSON object that a run left beside its model; empty if there is none.
+
+    Args:
+        checkpoint: Folder of the run, or of a `checkpoint-N` in it.
+        name: Name of the file.
+
+    Raises:
+        ConfigurationError: The file holds something else.
+    """
+    for folder in (checkpoint, checkpoint.parent):
+        path = folder / name
+        if path.is_file():
+            try:
+                return dict(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise ConfigurationError(f"expected a JSON object beside the model, found {path}: {error}") from error
+    return {}
 
 
 def fingerprint(sentence: str) -> str:

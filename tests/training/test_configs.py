@@ -12,7 +12,8 @@ from hf_slt.training.train_slt import DEMO_PRESET
 from hf_slt.training.training_arguments import SltTrainingArguments
 
 TYPES = [DataArguments, ModelArguments, AugmentationArguments, SltTrainingArguments]
-CONFIGS = sorted((Path(__file__).parents[2] / "scripts" / "configs").glob("*.yml"))
+FOLDER = Path(__file__).parents[2] / "scripts" / "configs"
+CONFIGS = sorted(set(FOLDER.glob("*.yml")) - set(FOLDER.glob("nsl_*.yml")))  # those are of the gloss scripts
 
 
 def build(argv, preset=None):

@@ -1,0 +1,1 @@
+"""Use of trained models: clips in, glosses out."""

@@ -1,0 +1,138 @@
+"""Trainer where gloss recognition needs it to differ: the training loss, batches by length, the figures of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from transformers import Trainer
+from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
+
+from hf_slt.data.gloss.sampler import LengthGroupedSampler
+from hf_slt.evaluation.classification import compute_gloss_metrics
+from hf_slt.training.gloss_losses import GlossLoss
+
+
+class FixedOrder(torch.utils.data.Sampler):
+    """Clips in a given order.
+
+    Args:
+        order: Their positions.
+    """
+
+    def __init__(self, order: Sequence[int]):
+        self.order = [int(index) for index in order]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+
+class GlossTrainer(Trainer):
+    """Trainer of the gloss classifiers.
+
+    Training loss is `loss`; evaluation loss is the model's own, plain cross-entropy of both heads.
+
+    Args:
+        loss: The training loss.
+        kwargs: Arguments of [`Trainer`]; the data sets are [`GlossDataset`]s.
+
+    Attributes:
+        last_output: Scores and labels of the last evaluation, in the order of its data set.
+    """
+
+    def __init__(self, *args: Any, loss: GlossLoss | None = None, **kwargs: Any):
+        super().__init__(*args, compute_metrics=score_predictions, **kwargs)
+        self.label_smoother = None  # the training loss smooths, and evaluation does not
+        self.loss = loss or GlossLoss(label_smoothing=self.args.label_smoothing_factor)
+        self.last_output: EvalLoopOutput | None = None
+        self._sums: torch.Tensor | None = None
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """Return the loss of a batch, and count it for the figures of the epoch in training."""
+        if not model.training:
+            outputs = model(**inputs)
+            return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+        labels, categories = inputs["labels"], inputs.get("category_labels")
+        # Without the labels the model does not compute its own loss, which would be thrown away.
+        outputs = model(**{name: value for name, value in inputs.items() if "labels" not in name})
+        loss = self.loss(outputs, labels, categories)
+        hits = (outputs["gloss_logits"].detach().argmax(-1) == labels).sum()
+        self._count(loss.detach() * len(labels), hits, len(labels))
+        return (loss, outputs) if return_outputs else loss
+
+    def _count(self, loss: torch.Tensor, hits: torch.Tensor, clips: int) -> None:
+        sums = torch.stack((loss.float(), hits.float(), torch.full_like(loss, clips, dtype=torch.float32)))
+        self._sums = sums if self._sums is None else self._sums + sums
+
+    def take_train_figures(self) -> dict[str, float]:
+        """Return `train_loss` and `train_accuracy` over all clips since the last call, of all processes.
+
+        Every process has to call this; augmentation and dropout are in the figures.
+        """
+        if self._sums is None:
+            return {}
+        loss, hits, clips = self.accelerator.reduce(self._sums, "sum").tolist()
+        self._sums = None
+        return {"train_loss": loss / clips, "train_accuracy": hits / clips}
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler | None:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if not self.args.length_grouping:
+            return super()._get_train_sampler(dataset)
+        # The processes take turns in taking batches: what they work on at a time has one length too.
+        batch = self.args.train_batch_size * self.accelerator.num_processes
+        return LengthGroupedSampler(dataset.lengths, batch, seed=self.args.seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler | None:
+        return FixedOrder(evaluation_order(eval_dataset))
+
+    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Evaluate a data set; what it returns is in the order of the data set, not of the batches."""
+        dataset = dataloader.dataset
+        # The Trainer expects each of these in every batch, or takes the batches for unlabelled.
+        self.label_names = ["labels"] if dataset.category_labels is None else ["labels", "category_labels"]
+        output = super().evaluation_loop(dataloader, *args, **kwargs)
+        back = np.argsort(evaluation_order(dataset))
+        self.last_output = output._replace(
+            predictions=reorder(output.predictions, back), label_ids=reorder(output.label_ids, back)
+        )
+        return self.last_output
+
+
+def evaluation_order(dataset: Any) -> np.ndarray:
+    """Return the positions `(N,)` of clips, longest first: little padding, and a lack of memory shows at once."""
+    return np.argsort(-np.asarray(dataset.lengths), kind="stable")
+
+
+def reorder(values: Any, order: np.ndarray) -> Any:
+    """Put the rows of an array, or of each array of a tuple, in another order; None stays None."""
+    if isinstance(values, (tuple, list)):
+        return tuple(reorder(value, order) for value in values)
+    return None if values is None else values[order]
+
+
+def split_heads(values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what the Trainer collected, one array or one for each head, as (gloss, category or None)."""
+    pair = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    return pair[0], pair[1] if len(pair) > 1 else None
+
+
+def score_predictions(prediction: EvalPrediction) -> dict[str, float]:
+    """Score the collected scores of an evaluation."""
+    (gloss, category), (labels, category_labels) = (
+        split_heads(prediction.predictions),
+        split_heads(prediction.label_ids),
+    )
+    return compute_gloss_metrics(gloss, labels, category, category_labels)

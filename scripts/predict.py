@@ -1,0 +1,50 @@
+"""Say which gloss a clip shows.
+
+    python scripts/predict.py --checkpoint runs/gloss clip.npz
+prints `HOW ARE YOU (4) 0.88 · GREETING (0) 0.77` (gloss, its id and probability; category likewise), then the best
+five glosses. Several clips are several such blocks, each after the name of its file; --json is for programs.
+"""
+
+import argparse
+import json
+import sys
+
+from hf_slt.cli import run_script
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="predict.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("clips", nargs="+", metavar="CLIP", help="Clips (.npz) of the data contract.")
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="Folder of a trained model.")
+    parser.add_argument("--top-k", "--top_k", type=int, default=5, metavar="K", help="Glosses to list (default: 5).")
+    parser.add_argument("--json", action="store_true", help="Print a list of objects, one a clip.")
+    parser.add_argument("--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step.")
+    parser.add_argument("--key", "--kp-key", "--feature-key", metavar="NAME", help="Key of the array in the files.")
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    """Parse the command line and predict."""
+    args = _parser().parse_args(argv)
+    from hf_slt.inference.gloss import GlossPredictor
+
+    predictor = GlossPredictor.from_pretrained(args.checkpoint)
+    predictions = predictor.predict(args.clips, args.top_k, args.batch_size, args.key)
+    sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
+    if args.json:
+        rows = [{"clip": clip, **said.to_dict()} for clip, said in zip(args.clips, predictions, strict=True)]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for clip, said in zip(args.clips, predictions, strict=True):
+        print(said if len(args.clips) == 1 else f"{clip}: {said}")
+        for place, ranked in enumerate(said.glosses, start=1):
+            print(f"  {place}. {ranked}")
+
+
+if __name__ == "__main__":
+    run_script(main)
