@@ -78,13 +78,7 @@ def build_feature_extractor(
     """
     if data_args.kind == "features":
         return GlossFeatureExtractor(input_type="features", feature_size=data_args.feature_size)
-    extractor = GlossFeatureExtractor(
-        num_landmarks=feature_args.num_landmarks,
-        layout_name=feature_args.layout,
-        normalization=feature_args.normalization,
-        features=feature_args.frame_features(model),
-        num_frames=feature_args.num_frames,
-    )
+    extractor = GlossFeatureExtractor(**feature_args.extractor_fields(model))
     extractor.layout_name = extractor.layout().name  # a layout that is added later must not change a saved one
     return extractor
 

@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
+from typing import Any
 
 from hf_slt.data.gloss.transforms import GlossAugmentation
 from hf_slt.errors import ConfigurationError
@@ -14,9 +15,9 @@ from hf_slt.training.arguments import check_ranges, flag
 
 MODELS = ("transformer", "iv3_gru", "conv_transformer")
 KINDS = ("keypoints", "features")
-# What a model reads beside the positions, unless flags say otherwise.
-_MODEL_FEATURES = {"conv_transformer": ("hand_shapes", "velocity", "seen")}
-_OWN = "(true or false; default: up to the model)"
+# What a model reads of a frame and in how many frames, unless flags say otherwise.
+_FRAME_FEATURES = {"conv_transformer": ("hand_places", "hand_shapes", "velocity")}
+_NUM_FRAMES = {"conv_transformer": 24}
 SCHEDULES = {"plateau": "reduce_lr_on_plateau"}  # short name -> HuggingFace's
 
 
@@ -135,26 +136,41 @@ class GlossFeatureArguments:
     num_landmarks: int = flag(78, "Landmarks a frame.")
     layout: str | None = flag(None, "Landmark layout (default: by number of landmarks), see hf_slt/landmarks.py.")
     normalization: str = flag("body", "body (centred on the shoulders, their distance is 1) or none (as in the file).")
-    hand_shapes: bool | None = flag(None, f"Also each hand about its wrist {_OWN}.", nargs="?", const=True)
-    velocity: bool | None = flag(None, f"Also the change from the frame before {_OWN}.", nargs="?", const=True)
-    acceleration: bool | None = flag(None, f"Also the change of that {_OWN}.", nargs="?", const=True)
-    seen: bool | None = flag(None, f"Also which landmarks were seen {_OWN}.", nargs="?", const=True)
-    num_frames: int | None = flag(None, "Frames that each clip is resampled to (default: as many as it has).")
+    frame_features: list[str] | None = flag(
+        None,
+        "What a frame becomes, out of positions (2 a landmark), hand_places (the wrists), hand_shapes (each hand about "
+        "its wrist), velocity and acceleration (changes of these), mask (which landmarks were seen) (default: "
+        "positions; for conv_transformer hand_places hand_shapes velocity).",
+        nargs="+",
+    )
+    right_handed: bool | None = flag(
+        None,
+        "Mirror the clips of left-handed signers (true or false; default: true for conv_transformer).",
+        nargs="?",
+        const=True,
+    )
+    num_frames: int | None = flag(
+        None, "Frames that each clip is resampled to; 0 = as many as it has (default: 0; for conv_transformer 24)."
+    )
 
     def __post_init__(self) -> None:
-        check_ranges(self, dict.fromkeys(("num_landmarks", "num_frames"), (1, math.inf)))
+        check_ranges(self, {"num_landmarks": (1, math.inf), "num_frames": (0, math.inf)})
 
-    def frame_features(self, model: str) -> list[str]:
-        """Return the features of a frame, for the extractor: those of the model, unless a flag says otherwise.
+    def extractor_fields(self, model: str) -> dict[str, Any]:
+        """Return the settings of the feature extractor: those of the model, unless a flag says otherwise.
 
         Args:
             model: One of `MODELS`.
         """
-        flags = {name: getattr(self, name) for name in ("hand_shapes", "velocity", "acceleration", "seen")}
-        chosen = {
-            name for name in flags if flags[name] or (flags[name] is None and name in _MODEL_FEATURES.get(model, ()))
+        num_frames = _NUM_FRAMES.get(model) if self.num_frames is None else self.num_frames
+        return {
+            "num_landmarks": self.num_landmarks,
+            "layout_name": self.layout,
+            "normalization": self.normalization,
+            "features": self.frame_features or _FRAME_FEATURES.get(model, ("positions",)),
+            "right_handed": model == "conv_transformer" if self.right_handed is None else self.right_handed,
+            "num_frames": num_frames or None,
         }
-        return ["positions", *("mask" if name == "seen" else name for name in flags if name in chosen)]
 
 
 def _described() -> dict[str, str]:

@@ -39,7 +39,8 @@ def test_training_without_validation(corpus, tmp_path):
 def test_every_option_of_a_run_at_once(corpus, tmp_path):
     options = "--scheduler plateau --scheduler-patience 0 --early-stop 2 --loss-type focal --class-weights balanced"
     options += " --label-smoothing 0.1 --alpha 0.7 --beta 0.3 --grad-clip 0.5 --num-workers 1 --prefetch-factor 2"
-    options += " --no-pin-memory --data-dtype float16 --num-frames 8 --velocity --acceleration --seen --hand-shapes"
+    options += " --no-pin-memory --data-dtype float16 --num-frames 8 --right-handed"
+    options += " --frame-features positions hand_shapes velocity acceleration mask"
     options += " --pooling cls --grad-accum-steps 2 --lr 1e-6 --epochs 9"
     run_main("train_gloss", [*data_flags(corpus), *TRAINED, *options.split(), "--output_dir", tmp_path])
     rows = read_csv(tmp_path / "train_log.csv")

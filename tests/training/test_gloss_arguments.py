@@ -47,11 +47,9 @@ TRAINING_FLAGS = [
     ("--num-landmarks", "75", "num_landmarks", 75),
     ("--layout", "keypoints_78", "layout", "keypoints_78"),
     ("--normalization", "none", "normalization", "none"),
-    ("--hand-shapes", None, "hand_shapes", True),
-    ("--hand-shapes", "false", "hand_shapes", False),
-    ("--velocity", None, "velocity", True),
-    ("--acceleration", "true", "acceleration", True),
-    ("--seen", "false", "seen", False),
+    ("--frame-features", "mask", "frame_features", ["mask"]),
+    ("--right-handed", None, "right_handed", True),
+    ("--right-handed", "false", "right_handed", False),
     ("--num-frames", "64", "num_frames", 64),
     ("--hidden-size", "64", "hidden_size", 64),
     ("--num-layers", "2", "num_layers", 2),
@@ -184,7 +182,7 @@ def test_clips_that_are_not_given(values, message):
         (GlossLossArguments, {"class_weights": "some"}, "--class-weights none or balanced, found 'some'"),
         (GlossLossArguments, {"alpha": -1}, "--alpha of 0 or more, found -1"),
         (GlossLossArguments, {"alpha": 0, "beta": 0}, "--alpha or --beta above 0"),
-        (GlossFeatureArguments, {"num_frames": 0}, "--num-frames of 1 or more, found 0"),
+        (GlossFeatureArguments, {"num_frames": -1}, "--num-frames of 0 or more, found -1"),
         (GlossEvaluationArguments, {"batch_size": 0}, "--batch-size of 1 or more, found 0"),
     ],
 )
@@ -207,16 +205,17 @@ def test_augmentation_flags_are_the_augmentation():
 
 
 def test_what_a_model_reads_is_its_own_unless_a_flag_says_otherwise():
-    assert GlossFeatureArguments().frame_features("transformer") == ["positions"]
-    assert GlossFeatureArguments(velocity=True, seen=True).frame_features("iv3_gru") == [
-        "positions",
-        "velocity",
-        "mask",
-    ]
-    own = ["positions", "hand_shapes", "velocity", "mask"]
-    assert GlossFeatureArguments().frame_features("conv_transformer") == own
-    fewer = GlossFeatureArguments(hand_shapes=False, acceleration=True).frame_features("conv_transformer")
-    assert fewer == ["positions", "velocity", "acceleration", "mask"]
+    plain = GlossFeatureArguments().extractor_fields("transformer")
+    assert (list(plain["features"]), plain["num_frames"], plain["right_handed"]) == (["positions"], None, False)
+    own = GlossFeatureArguments().extractor_fields("conv_transformer")
+    assert (own["features"], own["num_frames"], own["right_handed"]) == (
+        ("hand_places", "hand_shapes", "velocity"),
+        24,
+        True,
+    )
+    flags = GlossFeatureArguments(frame_features=["positions", "mask"], num_frames=0, right_handed=False)
+    changed = flags.extractor_fields("conv_transformer")
+    assert (changed["features"], changed["num_frames"], changed["right_handed"]) == (["positions", "mask"], None, False)
 
 
 def test_only_sizes_that_were_given_are_passed_on():

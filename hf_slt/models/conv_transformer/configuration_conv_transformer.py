@@ -12,7 +12,7 @@ class ConvTransformerConfig(GlossConfig):
 
     Args:
         input_size (`int`): F, the numbers of a frame. By default what [`GlossFeatureExtractor`] makes of 78 points with
-            `features=("positions", "hand_shapes", "velocity", "mask")`.
+            `features=("hand_places", "hand_shapes", "velocity")`.
         hidden_size (`int`): D, width of the model.
         num_blocks (`int`): Blocks; each is some convolution layers and one transformer layer.
         conv_layers_per_block (`int`): Convolution layers of a block.
@@ -39,7 +39,7 @@ class ConvTransformerConfig(GlossConfig):
 
     def __init__(
         self,
-        input_size: int = 550,
+        input_size: int = 168,
         hidden_size: int = 192,
         num_blocks: int = 2,
         conv_layers_per_block: int = 3,
