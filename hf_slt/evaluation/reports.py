@@ -35,7 +35,7 @@ def write_predictions(path: str | os.PathLike[str], rows: Sequence[dict[str, Any
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _write_text(path, text.getvalue())
+    write_whole(path, text.getvalue().encode())
 
 
 def write_json(path: str | os.PathLike[str], obj: Any) -> None:
@@ -44,7 +44,8 @@ def write_json(path: str | os.PathLike[str], obj: Any) -> None:
     Raises:
         TypeError: `obj` holds something that JSON has no form for; the old file is left as it is.
     """
-    _write_text(path, json.dumps(obj, ensure_ascii=False, indent=2, default=_to_plain) + "\n")
+    text = json.dumps(obj, ensure_ascii=False, indent=2, default=_to_plain) + "\n"
+    write_whole(path, text.encode())
 
 
 def _to_plain(value: Any) -> Any:
@@ -57,14 +58,13 @@ def _to_plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON: {value!r}")
 
 
-def _write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a failure leaves the old one; its folder is made if needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        # newline="" keeps line ends as they are on every system
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        partial.write_bytes(content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -100,7 +100,7 @@ def test_extractor_says_what_the_model_reads(corpus):
     plain = build_feature_extractor(GlossFeatureArguments(), args, "transformer")
     assert (plain.raw_size, plain.input_size, plain.layout_name) == (156, 156, "keypoints_78")
     rich = build_feature_extractor(GlossFeatureArguments(num_frames=8, normalization="none"), args, "conv_transformer")
-    assert rich.input_size == 550 and (rich.num_frames, rich.normalization) == (8, "none")
+    assert rich.input_size == 168 and (rich.num_frames, rich.normalization) == (8, "none")
     other = build_feature_extractor(GlossFeatureArguments(num_landmarks=7), args, "transformer")
     assert (other.raw_size, other.layout_name) == (14, "points_7")
     features = GlossDataArguments(features_train="D", feature_size=768)
