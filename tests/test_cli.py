@@ -57,6 +57,11 @@ def test_the_first_20_problems_are_shown(capsys):
             ("accelerate launch", "--hand-left-dir", "--epochs", "--mix-stream", "in pixels", "in tokens"),
         ),
         ("eval_slt.py", ("--checkpoint", "--ablate-streams", "--num-beams", "--pose-dir")),
+        ("train_gloss.py", ("accelerate launch", "--keypoints-train", "--smoke-test", "--early-stop", "in degrees")),
+        ("eval_gloss.py", ("--checkpoint", "--labels-csv", "--keypoints", "--features")),
+        ("predict.py", ("--checkpoint", "--top-k", "clip")),
+        ("split_data.py", ("--group-by", "--leave-one-group-out", "--ratios")),
+        ("benchmark.py", ("train", "read", "infer")),
         ("validate_data.py", ("--report", "--skip-invalid", "--metadata-csv")),
     ],
 )

@@ -40,7 +40,7 @@ class ConvTransformerConfig(GlossConfig):
     def __init__(
         self,
         input_size: int = 168,
-        hidden_size: int = 192,
+        hidden_size: int = 208,
         num_blocks: int = 2,
         conv_layers_per_block: int = 3,
         conv_kernel_size: int = 9,

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from hf_slt.models.conv_transformer.configuration_conv_transformer import ConvTransformerConfig
+from hf_slt.models.gloss.dropout import FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
@@ -97,7 +98,7 @@ class ConvLayer(nn.Module):
         self.norm = MaskedBatchNorm(width)
         self.channel_attention = ChannelAttention()
         self.project = nn.Linear(width, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = FastDropout(config.hidden_dropout_prob)
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Transform states `(B, T, D)`."""
@@ -125,7 +126,7 @@ class TransformerLayer(nn.Module):
         self.feed_forward_norm = MaskedBatchNorm(config.hidden_size)
         self.feed_forward_in = nn.Linear(config.hidden_size, config.intermediate_size)
         self.feed_forward_out = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = FastDropout(config.hidden_dropout_prob)
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Transform states `(B, T, D)`; frames whose `mask (B, T)` is false are not attended to (`None`: all are)."""

@@ -6,7 +6,6 @@ D d_model, S streams, V vocabulary, N target tokens. Masks have one polarity: 1 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.ctc import CTCPrefixScorer, ctc_log_probs, ctc_loss
+from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
 
@@ -47,14 +47,6 @@ class MultiStreamSeq2SeqLMOutput(Seq2SeqLMOutput):
     """
 
     ctc_loss: torch.FloatTensor | None = None
-
-
-def sinusoidal_positions(length: int, width: int, like: torch.Tensor) -> torch.Tensor:
-    """Return sinusoidal position embeddings `(length, width)` for any length (Vaswani et al. 2017, section 3.5)."""
-    position = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
-    frequency = torch.exp(torch.arange(0, width, 2, device=like.device) * (-math.log(10000.0) / width))
-    angles = position * frequency  # (length, ceil(width / 2))
-    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width].to(like.dtype)
 
 
 class ImageStream(nn.Module):

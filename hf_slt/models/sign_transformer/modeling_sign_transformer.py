@@ -15,7 +15,7 @@ from hf_slt.models.gloss.dropout import ActivationDropout, FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
-from hf_slt.models.multistream.modeling_multistream import sinusoidal_positions
+from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 
 

@@ -14,7 +14,6 @@ from hf_slt.models.multistream.modeling_multistream import (
     MultiStreamForConditionalGeneration,
     sequence_loss,
     shift_right,
-    sinusoidal_positions,
 )
 from hf_slt.streams import STREAMS
 
@@ -180,13 +179,6 @@ def test_outputs_as_tuples_and_hidden_states():
     assert len(output.hidden_states) == 3 and torch.equal(output.hidden_states[-1], output.last_hidden_state)
     states, mask = model.encoder(**batch, return_dict=False)
     assert torch.equal(states, output.last_hidden_state) and torch.equal(mask, batch["attention_mask"])
-
-
-def test_sinusoidal_positions_follow_the_formula_for_any_length():
-    positions = sinusoidal_positions(400, 7, torch.zeros(1))
-    assert positions.shape == (400, 7)
-    assert positions[0].tolist() == [0, 1, 0, 1, 0, 1, 0]
-    assert positions[300, 2].item() == pytest.approx(math.sin(300 / 10000 ** (2 / 7)), abs=1e-3)
 
 
 def test_gradient_checkpointing_changes_neither_loss_nor_gradients():
