@@ -12,7 +12,8 @@ TOP = {"training", "exporters", "inference", "hub", "model_card"}
 ALLOWED = {
     "": BASE | TOP | {"data", "models", "evaluation", "extraction"},  # hf_slt/__init__.py, lazily
     **{name: BASE for name in (*BASE, "data", "models", "evaluation")},
-    **{name: BASE | TOP | {"data", "models", "evaluation"} for name in TOP},
+    **{name: BASE | TOP | {"data", "models", "evaluation"} for name in TOP - {"inference"}},
+    "inference": BASE | {"data", "models", "evaluation"},  # a trained model runs without what trains it
     "extraction": BASE | {"data"},
 }
 MODULES = sorted((ROOT / "hf_slt").rglob("*.py"))

@@ -12,8 +12,7 @@ import torch
 
 from hf_slt.data.gloss.clips import GlossClip, load_clip
 from hf_slt.errors import ConfigurationError, DataContractError
-from hf_slt.training.build_gloss import load_gloss_checkpoint
-from hf_slt.training.gloss_results import class_names
+from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig
 
 from hf_slt.data.epoch import SharedEpoch
@@ -20,7 +19,6 @@ from hf_slt.data.gloss.transforms import GlossAugmentation
 from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.models.auto import register_models
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
-from hf_slt.training.build_slt import load_pretrained
 from hf_slt.training.gloss_arguments import (
     GlossDataArguments,
     GlossFeatureArguments,
@@ -210,27 +208,3 @@ def build_gloss_datasets(
         changes = augmentation if split == "train" else None
         built[split] = GlossDataset(report.tables[split], rows, feature_extractor, changes, seed, epoch)
     return built
-
-
-def load_gloss_checkpoint(path: str | None) -> tuple[Any, Any]:
-    """Load classifier and feature extractor of a run, or of a `checkpoint-N` in it, in evaluation mode.
-
-    Raises:
-        ConfigurationError: There is no gloss classifier, weights of it are missing, or no feature extractor is beside
-            it or above it.
-    """
-    if not path:
-        raise ConfigurationError("expected --checkpoint FOLDER of a trained model, found none")
-    if not (Path(path) / "config.json").is_file():
-        raise ConfigurationError(f"expected a trained model in --checkpoint, found no config.json in {path}")
-    what = "a trained gloss classifier in --checkpoint"
-    config = load_pretrained(AutoConfig, path, what)
-    if config.model_type not in MODEL_TYPES.values():
-        raise ConfigurationError(f"expected {what}, found a model of type '{config.model_type}' in {path}")
-    model, info = load_pretrained(AutoModelForSequenceClassification, path, what, output_loading_info=True)
-    if missing := sorted(info["missing_keys"]):
-        raise ConfigurationError(f"expected {what}, found {path} without {len(missing)} of its weights: {missing[:5]}")
-    # checkpoint-N holds no feature extractor: the one of the run is in the folder above.
-    folder = next((f for f in (Path(path), Path(path).parent) if (f / "preprocessor_config.json").is_file()), path)
-    extractor = load_pretrained(GlossFeatureExtractor, str(folder), "a feature extractor beside the model")
-    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoToken
 
 from hf_slt.data.tokenization import check_round_trip, train_unigram_tokenizer, train_word_tokenizer
 from hf_slt.errors import ConfigurationError, DimensionMismatchError, TokenizerRoundTripError
+from hf_slt.models.loading import load_pretrained
 from hf_slt.models.multistream.configuration_multistream import (
     MultiStreamConfig,
     check_divisible,
@@ -26,20 +27,6 @@ from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.arguments import ModelArguments
 
 logger = logging.getLogger(__name__)
-
-
-def load_pretrained(auto_class: Any, name: str, what: str, **kwargs: Any) -> Any:
-    """Load something by name or folder, or say what was expected.
-
-    Raises:
-        ConfigurationError: Nothing loadable is there, or it is damaged.
-    """
-    try:
-        return auto_class.from_pretrained(name, **kwargs)
-    except Exception as error:  # on damaged files the libraries raise a dozen types, bare Exception among them
-        raise ConfigurationError(
-            f"expected {what} (a HuggingFace name or folder), found '{name}', which does not load: {error}"
-        ) from error
 
 
 def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:

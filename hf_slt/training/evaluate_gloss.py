@@ -24,11 +24,11 @@ from hf_slt.evaluation.gloss_tables import per_class_table, per_signer_table
 from hf_slt.evaluation.plots import plot_calibration, plot_confusion_matrix
 from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import ScoredClips
-from hf_slt.training.build_gloss import build_gloss_datasets, checked, load_gloss_checkpoint
+from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
+from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.gloss_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
-    class_names,
     clip_digests,
     format_gloss_scores,
     intervals_of,

@@ -22,10 +22,11 @@ from hf_slt.errors import ConfigurationError, DataContractError, Problem
 from hf_slt.evaluation.metrics import compute_translation_metrics
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
+from hf_slt.models.loading import load_pretrained
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.arguments import DataArguments, EvaluationArguments
-from hf_slt.training.build_slt import load_pretrained, resolve_output_dir, text_encoder
+from hf_slt.training.build_slt import resolve_output_dir, text_encoder
 from hf_slt.training.results import RUN_CONFIG, SPLITS, fingerprint, format_scores, read_run_file, with_intervals
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from hf_slt.evaluation.classification import bootstrap_accuracy_intervals
 from hf_slt.evaluation.gloss_reports import gloss_prediction_rows, write_gloss_predictions
 from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import UNKNOWN, ScoredClips, check_scores
+from hf_slt.models.gloss.checkpoint import class_names
 from hf_slt.training.results import RUN_CONFIG, SPLITS
 
 logger = logging.getLogger(__name__)
@@ -46,22 +47,6 @@ def clip_digests(report: GlossContractReport, split: str) -> dict[str, str]:
     """Return file -> digest of its content, of the folder that a split uses."""
     table = report.tables[split]
     return dict(zip(table["file"][:], table["digest"][:], strict=True))
-
-
-def class_names(config: PretrainedConfig) -> tuple[list[str], list[str] | None]:
-    """Return the names of glosses and categories (None for a model with one head) to show to people.
-
-    A class that the labels gave a number only is called by it: `gloss 4`, `category 0`.
-    """
-    glosses = [_shown(config.id2label[i], f"LABEL_{i}", f"gloss {i}") for i in range(config.num_labels)]
-    if config.num_categories is None:
-        return glosses, None
-    names = config.category_id2label
-    return glosses, [_shown(names[i], f"CATEGORY_{i}", f"category {i}") for i in range(config.num_categories)]
-
-
-def _shown(name: str, placeholder: str, shown: str) -> str:
-    return shown if name == placeholder else name
 
 
 def score_clips(output: Any, dataset: GlossDataset, num_heads: int) -> ScoredClips:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_slt.data.gloss.transforms import GlossAugmentation
 from hf_slt.errors import ConfigurationError, DataContractError
+from hf_slt.models.gloss.checkpoint import load_gloss_checkpoint
 from hf_slt.training.build_gloss import (
     GlossClasses,
     build_config,
@@ -19,7 +20,6 @@ from hf_slt.training.build_gloss import (
     build_loss,
     build_model,
     check_gloss_data,
-    load_gloss_checkpoint,
     resolve_classes,
 )
 from hf_slt.training.gloss_arguments import (
