@@ -9,7 +9,7 @@ import numpy as np
 
 from hf_slt.data.gloss.clips import GlossClip
 from hf_slt.errors import ConfigurationError
-from hf_slt.keypoint_geometry import mirror_clip, palm_length, resample_clip
+from hf_slt.keypoint_geometry import body_frame, mirror_clip, palm_length, resample_clip
 from hf_slt.landmarks import PoseLayout
 
 _RARELY, _OFTEN = 0.1, 0.3  # shares of the frames: a hand seen in fewer is absent, one seen in more is present
@@ -25,7 +25,7 @@ class GlossAugmentation:
         scale: Largest change of the size, each axis on its own (0.2 = from 1/1.2 to 1.2 times as large).
         shear: Largest horizontal shear, as a ratio.
         shift: Largest shift, as a share of the height of the picture.
-        noise: Standard deviation of the noise on each coordinate, as a share of the height of the picture.
+        noise: Standard deviation of the noise on each coordinate, in shoulder widths.
         hand_rotation: Largest rotation of each hand about its own wrist, in degrees.
         speed: Largest relative change of the number of frames (0.5 = from 0.5 to 1.5 times as many).
         trim: Largest share of the frames that is cut off, at each end.
@@ -38,11 +38,11 @@ class GlossAugmentation:
 
     flip: float = 0.5
     rotation: float = 15.0
-    scale: float = 0.15
+    scale: float = 0.2
     shear: float = 0.1
     shift: float = 0.05
-    noise: float = 0.0
-    hand_rotation: float = 10.0
+    noise: float = 0.0075
+    hand_rotation: float = 20.0
     speed: float = 0.5
     trim: float = 0.0
     frame_dropout: float = 0.1
@@ -92,7 +92,7 @@ def augment_clip(
     points, mask = resample_clip(points, clip.mask, length)
     if rng.random() < augmentation.flip:
         points, mask = mirror_clip(points, mask, layout, clip.aspect_ratio)
-    points = transform_points(points, mask, augmentation, rng)
+    points = transform_points(points, mask, layout, augmentation, rng)
     if augmentation.hand_rotation:
         points = rotate_hands(points, mask, layout, augmentation.hand_rotation, rng)
     if rng.random() < augmentation.passive_hand:
@@ -124,7 +124,11 @@ def _augment_features(
 
 
 def transform_points(
-    points: np.ndarray, mask: np.ndarray, augmentation: GlossAugmentation, rng: np.random.Generator
+    points: np.ndarray,
+    mask: np.ndarray,
+    layout: PoseLayout,
+    augmentation: GlossAugmentation,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Rotate, scale, shear and shift a clip about the middle of its points, all frames alike; then add noise."""
     scale = np.exp(rng.uniform(-1, 1, size=2) * math.log1p(augmentation.scale))
@@ -134,7 +138,7 @@ def transform_points(
     middle = points[mask].mean(axis=0) if mask.any() else np.zeros(2)
     moved = (points - middle) @ matrix.T + middle + shift
     if augmentation.noise:
-        moved += rng.normal(0, augmentation.noise, size=moved.shape)
+        moved += rng.normal(0, augmentation.noise * body_frame(points, mask, layout)[1], size=moved.shape)
     return moved.astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from hf_slt.data.gloss.transforms import (
     trim_clip,
 )
 from hf_slt.errors import ConfigurationError
+from hf_slt.keypoint_geometry import body_frame
 from hf_slt.landmarks import LAYOUTS, generic_layout
 
 LAYOUT = LAYOUTS["keypoints_78"]
@@ -108,15 +109,15 @@ def test_scale_shear_shift_and_noise_stay_in_their_bounds():
     width = np.ptp(points[..., 0])
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        scaled = transform_points(points, mask, replace(NOTHING, scale=0.2), rng)
+        scaled = transform_points(points, mask, LAYOUT, replace(NOTHING, scale=0.2), rng)
         assert width / 1.2 - 1e-4 <= np.ptp(scaled[..., 0]) <= width * 1.2 + 1e-4
-        moved = transform_points(points, mask, replace(NOTHING, shift=0.1), rng) - points
+        moved = transform_points(points, mask, LAYOUT, replace(NOTHING, shift=0.1), rng) - points
         assert np.abs(moved).max() <= 0.1 + 1e-5 and np.ptp(moved[..., 0]) < 1e-5
-        sheared = transform_points(points, mask, replace(NOTHING, shear=0.3), rng)
+        sheared = transform_points(points, mask, LAYOUT, replace(NOTHING, shear=0.3), rng)
         assert np.allclose(sheared[..., 1], points[..., 1], atol=1e-5)
         assert np.abs(sheared[..., 0] - points[..., 0]).max() <= 0.3
-    noisy = transform_points(points, mask, replace(NOTHING, noise=0.01), np.random.default_rng(0)) - points
-    assert 0.008 < noisy.std() < 0.012
+    noisy = transform_points(points, mask, LAYOUT, replace(NOTHING, noise=0.01), np.random.default_rng(0)) - points
+    assert noisy.std() == pytest.approx(0.01 * body_frame(points, mask, LAYOUT)[1], rel=0.1)
 
 
 def test_hands_turn_about_their_wrists():
