@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 from hf_slt.errors import ConfigurationError
 
-_JITTER = 0.1  # lengths that differ by less than about this part are interchangeable
+_JITTER = 0.05  # lengths that differ by less than about this part are interchangeable
 
 
 class LengthGroupedSampler(Sampler[int]):

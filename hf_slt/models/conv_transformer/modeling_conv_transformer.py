@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from hf_slt.models.conv_transformer.configuration_conv_transformer import ConvTransformerConfig
+from hf_slt.models.gloss.attention import attend
 from hf_slt.models.gloss.dropout import FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
@@ -132,9 +133,7 @@ class TransformerLayer(nn.Module):
         """Transform states `(B, T, D)`; frames whose `mask (B, T)` is false are not attended to (`None`: all are)."""
         heads = self.qkv_proj(self.attention_norm(states, mask)).unflatten(-1, (3, self.num_heads, -1))
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, N, T, D / N)
-        attention_mask = None if mask is None else mask[:, None, None, :]
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
-        states = states + self.dropout(self.out_proj(attended.transpose(1, 2).flatten(2)))
+        states = states + self.dropout(self.out_proj(attend(query, key, value, mask)))
         hidden = F.silu(self.feed_forward_in(self.feed_forward_norm(states, mask)))
         return states + self.dropout(self.feed_forward_out(hidden))
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from hf_slt.models.gloss.attention import attend
 from hf_slt.models.gloss.dropout import ActivationDropout, FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
@@ -40,12 +41,7 @@ class SignTransformerAttention(nn.Module):
         projections = (self.q_proj, self.k_proj, self.v_proj)
         # (B, N, T, D / N)
         heads = [project(states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for project in projections]
-        attended = F.scaled_dot_product_attention(
-            *heads,
-            attn_mask=None if mask is None else mask[:, None, None, :],
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
+        return self.out_proj(attend(*heads, mask, self.dropout if self.training else 0.0))
 
 
 class SignTransformerLayer(GradientCheckpointingLayer):
