@@ -34,6 +34,8 @@ _EXPORTS = {
     "ClipTransform": "hf_slt.data.clip_transform",
     "DataCollatorForMultiStream": "hf_slt.data.collator",
     "TranslationMetric": "hf_slt.evaluation.metrics",
+    "GlossMetric": "hf_slt.evaluation.classification",
+    "GlossPredictor": "hf_slt.inference.gloss",
     "DataContractError": "hf_slt.errors",
     "HfSltError": "hf_slt.errors",
 }

@@ -268,9 +268,7 @@ class GlossRunArguments:
     log_csv: str | None = flag(None, "File of the figures of each epoch (default: <output_dir>/train_log.csv).")
     num_threads: int | None = flag(None, "Threads of torch on the CPU (default: torch's choice).")
     seed: int = flag(42, "Seed of weights, order, dropout and augmentation.")
-    full_determinism: bool = flag(
-        False, "The same numbers each time on a GPU too, where that costs speed.", ("--deterministic",)
-    )
+    full_determinism: bool = flag(False, "The same numbers each time on a GPU too; slower.", ("--deterministic",))
 
 
 @dataclass
