@@ -116,6 +116,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     counts = {name: getattr(args, name, None) for name in ("clips", "rounds", "batch_size", "threads")}
     if low := [name for name, count in counts.items() if count is not None and count < 1]:
         raise ConfigurationError(f"expected {', '.join(low)} of 1 or more")
+    if getattr(args, "num_workers", 0) < 0:
+        raise ConfigurationError(f"expected num_workers of 0 or more, found {args.num_workers}")
     return args
 
 

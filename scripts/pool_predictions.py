@@ -29,8 +29,8 @@ def main(argv: list[str]) -> None:
     scores = pool_predictions(args.files, args.resamples, args.seed)
     for name in ("accuracy", "top5_accuracy", "category_accuracy"):
         if name in scores:
-            low, high = scores[f"{name}_interval"]
-            print(f"{name} {scores[name]:.3f} [{low:.3f}, {high:.3f}]")
+            interval = scores.get(f"{name}_interval")
+            print(f"{name} {scores[name]:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""))
     print(f"{scores['clips']} clips of {scores['files']} files")
     for signer, own in scores["per_signer"].items():
         print(f"  {signer}: accuracy {own['accuracy']:.3f} ({own['clips']} clips)")

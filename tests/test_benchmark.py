@@ -123,6 +123,8 @@ def test_a_quick_run_prints_and_writes_its_figures(tmp_path, capsys, monkeypatch
 def test_counts_below_one_are_refused():
     with pytest.raises(ConfigurationError, match="expected clips, rounds of 1 or more"):
         benchmark.parse(["read", "--clips", "0", "--rounds", "-1"])
+    with pytest.raises(ConfigurationError, match="expected num_workers of 0 or more, found -1"):
+        benchmark.parse(["train", "--num-workers", "-1"])
 
 
 def test_help_is_instant():

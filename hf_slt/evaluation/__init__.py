@@ -1,1 +1,1 @@
-"""Scores of predicted sentences against the raw reference strings, their intervals and the files that report them."""
+"""Scores of predicted sentences and glosses, their intervals, and the files and figures that report them."""

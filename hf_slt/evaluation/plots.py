@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_CLASSES = 160  # more cells than this cannot be read in one picture
 _MAX_NAME = 26  # characters
 _MAX_PAIRS = 40
-_LINE, _DIGIT = 0.17, 0.085  # inches, a line and a digit of the list
+_LINE, _ASCENT, _DIGIT = 0.17, 0.1, 0.085  # inches, a line of the list, its capitals, a digit
 _DPI = 120
 _FONT = "DejaVu Sans"  # comes with matplotlib
 # The first draws the name of a script instead of its letters, the second symbols under codes of its own.
@@ -168,14 +168,15 @@ def _list_pairs(axes: Axes, matrix: np.ndarray, labels: list[str], title: str, f
     box = axes.get_tightbbox().transformed(axes.transAxes.inverted())
     width, height = axes.figure.get_size_inches()
     lines = _pair_lines(matrix, labels, max_lines=max(10, int(height / _LINE) - 2))
-    style = {"transform": axes.transAxes, "va": "top", "fontsize": 9, "parse_math": False, "clip_on": False}
+    # Accents make a text taller: on a common baseline a row is level all the same.
+    style = {"transform": axes.transAxes, "va": "baseline", "fontsize": 9, "parse_math": False, "clip_on": False}
     left = box.x1 + 0.3 / width
     column = left + (0.15 + _DIGIT * max(len(count) for count, _ in lines)) / width
-    axes.text(left, 1, "most frequent confusions (label → predicted)", fontweight="bold", **style)
+    axes.text(left, 1 - _ASCENT / height, "most frequent confusions (label → predicted)", fontweight="bold", **style)
     for number, (count, text) in enumerate(lines, start=1):
-        top = 1 - (number + 0.5) * _LINE / height
-        axes.text(left, top, count, **style)
-        axes.text(column, top, text, family=families, **style)
+        baseline = 1 - ((number + 0.5) * _LINE + _ASCENT) / height
+        axes.text(left, baseline, count, **style)
+        axes.text(column, baseline, text, family=families, **style)
     axes.text(0, box.y1 + 0.12 / height, title, transform=axes.transAxes, fontsize=12, va="bottom", fontweight="bold")
 
 

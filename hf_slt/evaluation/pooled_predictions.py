@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hf_slt.errors import DataContractError, Problem
+from hf_slt.errors import ConfigurationError, DataContractError, Problem
 
 _NEEDED = ("file", "gloss_id", "prediction_id", "top5_ids")
 
@@ -19,7 +19,7 @@ def pool_predictions(paths: Sequence[str | Path], resamples: int = 1000, seed: i
 
     Args:
         paths: Files that `train_gloss.py` or `eval_gloss.py` wrote; each clip is in one of them.
-        resamples: Bootstrap resamples over clips for the 95 % intervals.
+        resamples: Bootstrap resamples over clips for the 95 % intervals; 0 = no intervals.
         seed: Seed of them.
 
     Returns:
@@ -28,7 +28,10 @@ def pool_predictions(paths: Sequence[str | Path], resamples: int = 1000, seed: i
 
     Raises:
         DataContractError: A file is missing or of another kind, or a clip comes twice.
+        ConfigurationError: `resamples` below 0 or a seed below 0.
     """
+    if resamples < 0 or seed < 0:
+        raise ConfigurationError(f"expected resamples and a seed of 0 or more, found {resamples} and {seed}")
     rows = _read(paths)
     hits = {
         "accuracy": [row["gloss_id"] == row["prediction_id"] for row in rows],
@@ -40,9 +43,10 @@ def pool_predictions(paths: Sequence[str | Path], resamples: int = 1000, seed: i
     for name, values in hits.items():
         if values:
             correct = np.array(values, dtype=float)
-            means = correct[rng.integers(len(correct), size=(resamples, len(correct)))].mean(axis=1)
             scores[name] = float(correct.mean())
-            scores[f"{name}_interval"] = np.quantile(means, (0.025, 0.975)).round(4).tolist()
+            if resamples:
+                means = correct[rng.integers(len(correct), size=(resamples, len(correct)))].mean(axis=1)
+                scores[f"{name}_interval"] = np.quantile(means, (0.025, 0.975)).round(4).tolist()
     signers = sorted({row["signer"] for row in rows if row.get("signer")})
     scores["per_signer"] = {}
     for signer in signers:
@@ -57,16 +61,20 @@ def _read(paths: Sequence[str | Path]) -> list[dict[str, str]]:
     homes: dict[str, str] = {}
     for path in map(str, paths):
         try:
-            with open(path, newline="", encoding="utf-8") as file:
+            with open(path, newline="", encoding="utf-8-sig") as file:  # a spreadsheet may have saved it
                 found = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
             problems.append(Problem(path, "a predictions file", str(error), "correct the path"))
             continue
         missing = [name for name in _NEEDED if not found or name not in found[0]]
         if missing:
             problems.append(Problem(path, f"the columns {list(_NEEDED)}", f"no {missing}", "take predictions.csv"))
             continue
-        for row in found:
+        for number, row in enumerate(found, start=1):
+            if None in row or None in row.values():
+                cells = len(found[0])
+                fix = "write the file again: it was cut short or edited"
+                problems.append(Problem(f"{path}, row {number}", f"{cells} cells", "more or fewer", fix))
             if row["file"] in homes:
                 fix = "give folds that do not share clips"
                 where, also = f"{path}, {row['file']}", f"also in {homes[row['file']]}"

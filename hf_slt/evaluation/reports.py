@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from hf_slt.errors import ConfigurationError
+
 PREDICTION_COLUMNS = ("video_id", "prediction", "reference")
 OPTIONAL_COLUMNS = ("latency_ms",)
 
@@ -59,15 +61,24 @@ def _to_plain(value: Any) -> Any:
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that a failure leaves the old one; its folder is made if needed."""
+    """Write a file so that a failure leaves the old one; its folder is made if needed.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"expected to write {path}, found: {error.strerror or error}; choose another place"
+        ) from error
 
 
 def format_pairs(predictions: Sequence[str], references: Sequence[str], n: int = 10) -> str:

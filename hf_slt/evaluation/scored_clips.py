@@ -13,6 +13,7 @@ from hf_slt.errors import Problem, ProblemsError
 UNKNOWN = -100  # label of a clip whose category is not known; the losses of torch leave it out
 TOP_K = 5
 _ROW_SUM_TOLERANCE = 2e-3  # what rounding to float16 does to the sum of some thousand probabilities
+_EXACT = 1e-12  # what rounding to float64 does
 
 
 class ClassificationInputError(ProblemsError, ValueError):
@@ -66,8 +67,10 @@ def to_probabilities(scores: np.ndarray) -> np.ndarray:
     Scores are taken for probabilities if none is negative and every row sums to 1 within 0.002.
     """
     scores = np.asarray(scores, dtype=np.float64)
-    if (scores >= 0).all() and (np.abs(scores.sum(axis=1) - 1) <= _ROW_SUM_TOLERANCE).all():
-        return scores / scores.sum(axis=1, keepdims=True)
+    sums = scores.sum(axis=1, keepdims=True)
+    if (scores >= 0).all() and (np.abs(sums - 1) <= _ROW_SUM_TOLERANCE).all():
+        # To divide again what was divided before would change its last digits.
+        return np.where(np.abs(sums - 1) <= _EXACT, scores, scores / sums)
     exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
     return exponents / exponents.sum(axis=1, keepdims=True)
 

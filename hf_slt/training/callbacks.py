@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ProgressCallback
 
 from hf_slt.data.epoch import SharedEpoch
-from hf_slt.evaluation.reports import format_pairs
+from hf_slt.evaluation.reports import format_pairs, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -75,15 +76,19 @@ class EpochLogCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start the file, or go on with it, from the step at which a run is resumed."""
+        """Start the file, or go on with it, from the step at which a run is resumed.
+
+        Raises:
+            ConfigurationError: The file cannot be written.
+        """
         self.started = time.monotonic()
         if state.is_world_process_zero:
             rows = earlier_rows(self.path, state.global_step) if state.global_step else []
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
-                writer.writeheader()
-                writer.writerows(rows)
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, self.columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+            write_whole(self.path, text.getvalue().encode())
 
     def on_log(
         self,

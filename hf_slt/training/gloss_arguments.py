@@ -295,4 +295,4 @@ class GlossEvaluationArguments:
 
     def __post_init__(self) -> None:
         ranges = dict.fromkeys(("batch_size", "num_threads"), (1, math.inf))
-        check_ranges(self, ranges | {"resamples": (0, math.inf)})
+        check_ranges(self, ranges | dict.fromkeys(("resamples", "seed"), (0, math.inf)))

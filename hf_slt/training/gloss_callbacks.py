@@ -72,3 +72,15 @@ class ResumableEarlyStopping(EarlyStoppingCallback):
         if len(scores):
             best = int(scores.argmax() if args.greater_is_better else scores.argmin())
             self.early_stopping_patience_counter = len(scores) - 1 - best
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Count an evaluation of the validation split; that of the test split, after training, has other names."""
+        if f"eval_{args.metric_for_best_model.removeprefix('eval_')}" in (metrics or {}):
+            super().on_evaluate(args, state, control, metrics, **kwargs)

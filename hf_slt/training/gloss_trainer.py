@@ -13,6 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 
 from hf_slt.data.gloss.sampler import LengthGroupedSampler
 from hf_slt.evaluation.classification import compute_gloss_metrics
+from hf_slt.training.evaluation_loaders import OwnEvalLoader
 from hf_slt.training.gloss_losses import GlossLoss
 
 
@@ -33,7 +34,7 @@ class FixedOrder(torch.utils.data.Sampler):
         return len(self.order)
 
 
-class GlossTrainer(Trainer):
+class GlossTrainer(OwnEvalLoader, Trainer):
     """Trainer of the gloss classifiers.
 
     Training loss is `loss`; evaluation loss is the model's own, plain cross-entropy of both heads.

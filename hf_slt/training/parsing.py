@@ -116,7 +116,9 @@ def parse_arguments(
 def _as_default(action: argparse.Action, value: Any) -> Any:
     """Return a value of a file in the form in which argparse checks and converts it like one of the command line."""
     is_list = action.nargs in ("+", "*")
-    if (value is None and action.default is not None) or (isinstance(value, list) and action.type in (int, float)):
+    if (value is None and action.default is not None) or (
+        isinstance(value, (list, dict)) and action.type in (int, float)
+    ):
         raise ConfigurationError(f"expected one value of {action.option_strings[0]} in --config, found {value}")
     if is_list and isinstance(value, str):
         return [value]

@@ -13,6 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.metrics import compute_translation_metrics
 from hf_slt.models.multistream.modeling_multistream import sequence_loss
+from hf_slt.training.evaluation_loaders import OwnEvalLoader
 
 
 def reference_sentences(dataset: Any) -> list[str]:
@@ -20,7 +21,7 @@ def reference_sentences(dataset: Any) -> list[str]:
     return list(dataset.with_format(None)["text"])
 
 
-class MultiStreamTrainer(Seq2SeqTrainer):
+class MultiStreamTrainer(OwnEvalLoader, Seq2SeqTrainer):
     """Trainer that scores generated sentences against the raw sentences of the data set, never against label ids.
 
     Args:

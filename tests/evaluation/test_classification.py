@@ -48,6 +48,11 @@ def test_logits_and_their_probabilities_score_the_same():
     assert as_logits == pytest.approx(as_probabilities, abs=1e-12)
 
 
+def test_probabilities_stay_what_they_are():
+    probabilities = to_probabilities(np.random.default_rng(3).normal(size=(200, 49)))
+    np.testing.assert_array_equal(to_probabilities(probabilities), probabilities)  # to the last digit
+
+
 def test_large_logits_do_not_overflow():
     assert to_probabilities(np.array([[1000.0, 0.0], [-1000.0, -1000.0]])).tolist() == [[1.0, 0.0], [0.5, 0.5]]
 

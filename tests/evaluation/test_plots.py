@@ -73,6 +73,9 @@ def test_title_and_list_of_pairs():
     assert "accuracy 0.833, 18 clips, 5 classes" in texts
     assert texts[texts.index("2 of 5") + 1] == "A → E"
     assert texts[texts.index("1 of 4") + 1] == "B → A"
+    count, pair = figure.axes[0].texts[texts.index("2 of 5") :][:2]
+    assert (count.get_va(), count.get_position()[1]) == (pair.get_va(), pair.get_position()[1])
+    assert count.get_va() == "baseline"  # level whatever accents there are
 
 
 def test_a_long_list_names_the_rest():

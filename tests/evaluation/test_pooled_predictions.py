@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_slt.errors import DataContractError
+from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.evaluation.pooled_predictions import pool_predictions
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "pool_predictions.py"
@@ -48,6 +48,27 @@ def test_all_that_is_wrong_is_listed(folds, tmp_path):
     text = str(error.value)
     assert "3 problems" in text and "each clip once" in text and "also in" in text
     assert "no ['file', 'gloss_id', 'prediction_id', 'top5_ids']" in text and "nowhere.csv" in text
+
+
+def test_a_file_that_was_cut_short_or_saved_by_a_spreadsheet(folds, tmp_path):
+    text = folds[0].read_text(encoding="utf-8")
+    (tmp_path / "cut.csv").write_text(text[: text.rindex("c,S1") + 6], encoding="utf-8")
+    with pytest.raises(DataContractError, match=r"cut\.csv, row 3\n +expected: 6 cells\n +found: +more or fewer"):
+        pool_predictions([tmp_path / "cut.csv"])
+    (tmp_path / "bom.csv").write_text(text, encoding="utf-8-sig")
+    assert pool_predictions([tmp_path / "bom.csv"]) == pool_predictions(folds[:1])
+
+
+def test_without_resamples_there_are_no_intervals(folds):
+    scores = pool_predictions(folds, resamples=0)
+    assert scores["accuracy"] == 0.5 and not [name for name in scores if name.endswith("_interval")]
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *folds, "--resamples", "0"], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("accuracy 0.500\n")
+    for options in ({"resamples": -1}, {"seed": -1}):
+        with pytest.raises(ConfigurationError, match="expected resamples and a seed of 0 or more"):
+            pool_predictions(folds, **options)
 
 
 def test_the_script_prints_scores(folds):

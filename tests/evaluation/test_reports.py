@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 
 ROW = {"video_id": "001", "prediction": "año, nuevo", "reference": 'dijo "sí"\ny se fue'}
@@ -66,7 +67,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(tmp_path, monk
         raise OSError("no space left")
 
     monkeypatch.setattr("os.replace", full_disk)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(ConfigurationError, match="m.json, found: no space left"):
         write_json(path, {"a": 1})
     assert [file.name for file in tmp_path.iterdir()] == ["m.json"]
     assert path.read_text() == "old"
@@ -81,3 +82,12 @@ def test_format_pairs():
 def test_format_pairs_of_other_lengths():
     with pytest.raises(ValueError, match="argument 2 is longer"):
         format_pairs(["a"], ["b", "c"])
+
+
+@pytest.mark.parametrize("path", ["file/m.json", "folder"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigurationError, match=f"expected to write {tmp_path / path}, found: "):
+        write_json(tmp_path / path, {})
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]

@@ -6,6 +6,9 @@ import torch
 from gloss_factories import make_clip, write_gloss_clip
 
 from hf_slt.data.gloss.clips import read_clip, write_clip
+from hf_slt.data.gloss.dataset import GlossDataset
+from hf_slt.data.gloss.labels import LabelRow
+from hf_slt.data.gloss.table import build_clip_table
 from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.inference.gloss import GlossPrediction, GlossPredictor, RankedClass
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
@@ -57,6 +60,26 @@ def test_probabilities_are_those_of_the_model(predictor, tmp_path):
         assert [ranked.name for ranked in said.glosses] == [GLOSSES[ranked.id] for ranked in said.glosses]
         assert said.categories[0].score == pytest.approx(outputs.category_logits[0].softmax(-1).max().item(), abs=1e-5)
         assert len(said.categories) == 2  # there are no more
+
+
+def test_frames_without_a_point_and_long_clips_are_read_as_in_training(predictor, tmp_path):
+    points, mask = np.random.default_rng(2).uniform(0.2, 0.8, (2000, 156)), np.ones((2000, 78), bool)
+    mask[3:9] = False
+    changed = points.copy()
+    changed[1500:] += 0.2  # beyond any limit of the length
+    for name, values in (("clip", points), ("changed", changed)):
+        write_clip(tmp_path / f"{name}.npz", values, mask)
+    data = GlossDataset(
+        build_clip_table(tmp_path, ["clip"], cache_dir=tmp_path), [LabelRow(2, "clip", 0)], GlossFeatureExtractor()
+    )
+    item = data[0]
+    assert item["attention_mask"].tolist() == mask.any(axis=1).tolist()
+    inputs = {name: torch.as_tensor(item[name])[None] for name in ("input_values", "attention_mask")}
+    with torch.no_grad():
+        expected = predictor.model(**inputs).gloss_logits[0].softmax(-1).max().item()
+    said = predictor.predict([tmp_path / "clip.npz", tmp_path / "changed.npz"])
+    assert said[0].glosses[0].score == pytest.approx(expected, abs=1e-6)
+    assert [ranked.score for ranked in said[0].glosses] != [ranked.score for ranked in said[1].glosses]
 
 
 def test_batches_files_arrays_and_clips_give_the_same(predictor, tmp_path):

@@ -174,6 +174,7 @@ def test_clips_that_are_not_given(values, message):
 @pytest.mark.parametrize(
     ("arguments", "values", "message"),
     [
+        (GlossEvaluationArguments, {"resamples": -1, "seed": -1}, "--resamples of 0 or more, .*--seed of 0 or more"),
         (GlossDataArguments, {"num_gloss": 0}, "--num-gloss of 1 or more, found 0"),
         (GlossDataArguments, {"data_dtype": "int8"}, "--data-dtype float32 or float16, found 'int8'"),
         (GlossModelArguments, {"model": "lstm"}, r"--model out of \['transformer', .*found 'lstm'"),

@@ -1,9 +1,12 @@
 """The log of a gloss run: its line, and its file when a run is resumed."""
 
-from transformers import TrainerState
+import pytest
+from transformers import TrainerControl, TrainerState
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.training.callbacks import earlier_rows
-from hf_slt.training.gloss_callbacks import LOG_COLUMNS, GlossLogCallback
+from hf_slt.training.gloss_callbacks import LOG_COLUMNS, GlossLogCallback, ResumableEarlyStopping
+from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 
 
 def test_line_of_an_epoch(tmp_path):
@@ -42,3 +45,20 @@ def test_a_file_that_is_no_log_has_no_earlier_rows(tmp_path):
     assert earlier_rows(tmp_path / "none.csv", 5) == []
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert earlier_rows(tmp_path / "other.csv", 5) == []
+
+
+def test_a_log_that_cannot_be_written_is_told_before_the_first_step(tmp_path):
+    (tmp_path / "file").write_text("")
+    log = GlossLogCallback(tmp_path / "file" / "log.csv")
+    with pytest.raises(ConfigurationError, match=r"expected to write .*log\.csv, found: "):
+        log.on_train_begin(None, TrainerState(is_world_process_zero=True), None)
+
+
+def test_early_stop_leaves_the_test_split_alone(tmp_path, caplog):
+    args = GlossTrainingArguments(output_dir=str(tmp_path), use_cpu=True, metric_for_best_model="accuracy")
+    stop, control = ResumableEarlyStopping(early_stopping_patience=1), TrainerControl()
+    state = TrainerState(best_metric=0.5)
+    stop.on_evaluate(args, state, control, metrics={"test_accuracy": 0.1})
+    assert not control.should_training_stop and not caplog.records
+    stop.on_evaluate(args, state, control, metrics={"eval_accuracy": 0.5})
+    assert control.should_training_stop

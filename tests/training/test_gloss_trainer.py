@@ -13,6 +13,7 @@ from hf_slt.data.epoch import SharedEpoch
 from hf_slt.data.gloss.collator import DataCollatorForGlossClassification
 from hf_slt.data.gloss.contract import GlossSplit, check_splits
 from hf_slt.data.gloss.sampler import LengthGroupedSampler
+from hf_slt.data.gloss.transforms import GlossAugmentation
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 from hf_slt.models.sign_transformer.modeling_sign_transformer import SignTransformerForGlossClassification
@@ -40,11 +41,11 @@ def tiny_model(num_categories=2):
     return SignTransformerForGlossClassification(config)
 
 
-def make_trainer(report, folder, num_categories=2, callbacks=(), loss=None, model=None, **options):
+def make_trainer(report, folder, num_categories=2, callbacks=(), loss=None, model=None, augmentation=None, **options):
     values = {"use_cpu": True, "disable_tqdm": True, "per_device_train_batch_size": 4, "learning_rate": 0.01}
     values |= {"save_strategy": "no", "load_best_model_at_end": False, "num_train_epochs": 3, **options}
     epoch = SharedEpoch()
-    datasets = build_gloss_datasets(report, EXTRACTOR, num_categories, epoch=epoch)
+    datasets = build_gloss_datasets(report, EXTRACTOR, num_categories, augmentation, epoch=epoch)
     return GlossTrainer(
         model=model or tiny_model(num_categories),
         args=GlossTrainingArguments(output_dir=str(folder), **values),
@@ -106,6 +107,16 @@ def test_predictions_are_in_the_order_of_the_data_set(report, tmp_path, num_cate
             assert np.abs(head[index] - logits.detach().numpy()[0]).max() < 1e-5
     assert np.isfinite(output.metrics["test_loss"])
     assert ("test_category_accuracy" in output.metrics) is bool(num_categories)
+
+
+def test_every_data_set_is_read_by_workers_of_its_own(report, tmp_path):
+    trainer = make_trainer(report, tmp_path, dataloader_num_workers=1, dataloader_persistent_workers=True)
+    test = build_gloss_datasets(report, EXTRACTOR, 2)["test"]
+    expected = make_trainer(report, tmp_path, model=trainer.model).evaluate(test)
+    trainer.evaluate()
+    kept = trainer.get_eval_dataloader()
+    assert trainer.get_eval_dataloader(trainer.eval_dataset) is kept
+    assert trainer.evaluate(test)["eval_loss"] == pytest.approx(expected["eval_loss"], abs=1e-6)
 
 
 def test_clips_without_a_category_are_evaluated_by_a_model_with_two_heads(report, tmp_path):
@@ -221,6 +232,18 @@ def test_other_rhythms_than_the_epoch_are_logged_too(report, tmp_path, strategy,
     assert [row["step"] for row in rows][:2] == steps  # transformers 5 also evaluates at the end
     assert all(0 < float(row["train_loss"]) < 10 for row in rows)
     assert all((row["eval_accuracy"] == "") is (strategy == "no") for row in rows)
+
+
+def test_workers_change_nothing(report, tmp_path):
+    trained = []
+    for workers in (0, 2):
+        trainer = make_trainer(
+            report, tmp_path, num_train_epochs=2, dataloader_num_workers=workers, augmentation=GlossAugmentation()
+        )
+        assert trainer.get_train_dataloader().num_workers == trainer.get_eval_dataloader().num_workers == workers
+        trainer.train()
+        trained.append(trainer.model.state_dict())
+    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
 
 
 def test_training_learns(report, tmp_path):

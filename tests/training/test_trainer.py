@@ -92,6 +92,15 @@ def test_scores_are_those_of_the_decoded_tokens(processor, corpus, tmp_path):
         trainer._score(padded)
 
 
+def test_every_data_set_is_read_by_workers_of_its_own(processor, corpus, tmp_path):
+    options = {"dataloader_num_workers": 1, "dataloader_persistent_workers": True}
+    trainer = make_trainer(processor, corpus.select(range(2)), tmp_path, **options)
+    other, _ = make_parts(processor, corpus.select(range(3, 8)))
+    for data in (trainer.eval_dataset, other):
+        assert trainer.get_eval_dataloader(data).dataset is data
+        assert trainer.get_eval_dataloader(data) is trainer.get_eval_dataloader(data)
+
+
 def test_label_smoothing_is_in_the_training_loss_only(processor, corpus, tmp_path):
     plain = make_trainer(processor, corpus, tmp_path)
     smooth = make_trainer(processor, corpus, tmp_path, label_smoothing_factor=0.3)

@@ -103,7 +103,8 @@ def load_clip(
         return None, [problem]
     values = _to_float32(values)
     if not landmarks:
-        problem = _number_problem(where, values, np.ones(values.shape, bool))
+        fix = "extract the features of the damaged frames again"
+        problem = _number_problem(where, values, np.ones(values.shape, bool), fix)
         return (None, [problem]) if problem else (GlossClip(values), [])
     return _with_mask(path, where, values, mask, aspect_ratio)
 
@@ -122,7 +123,8 @@ def _with_mask(
         return None, [Problem(f"{path}, key '{MASK_KEY}'", f"a mask of shape {shape}", found, fix)]
     else:
         seen = mask > 0
-    problem = _number_problem(where, values, np.repeat(seen, 2, axis=1))
+    fix = "mark missing points with mask 0 (or x = y = 0 without a mask), and extract damaged frames again"
+    problem = _number_problem(where, values, np.repeat(seen, 2, axis=1), fix)
     if problem:
         return None, [problem]
     if not seen.any():
@@ -159,14 +161,13 @@ def _to_float32(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _number_problem(where: str, values: np.ndarray, counts: np.ndarray) -> Problem | None:
+def _number_problem(where: str, values: np.ndarray, counts: np.ndarray, fix: str) -> Problem | None:
     """Return where a clip holds NaN or infinity among the numbers that count."""
     wrong = ~np.isfinite(values) & counts
     if not wrong.any():
         return None
     frames = np.flatnonzero(wrong.any(axis=1))
     found = f"{wrong.sum()} NaN or infinite numbers in {len(frames)} frames, first in frame {frames[0]}"
-    fix = "mark missing points with mask 0 (or x = y = 0 without a mask), and extract damaged frames again"
     return Problem(where, "finite numbers", found, fix)
 
 

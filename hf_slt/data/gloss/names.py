@@ -14,6 +14,7 @@ from hf_slt.data.npz_files import data_error
 from hf_slt.errors import DataContractError, Problem
 
 _INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")  # pandas writes 3.0 where another cell of the column is blank
+_MOST_CLASSES = 100_000  # where nothing says how many: one mistyped label must not become a head of gigabytes
 
 
 def normalize_name(name: str) -> str:
@@ -140,10 +141,10 @@ class LabelSpace:
             return id_ or 0, None
         if id_ is None:
             return None, self._unknown(where, cell)
-        if id_ < 0 or (self.size is not None and id_ >= self.size):
-            limit = "" if self.size is None else f" to {self.size - 1}"
+        size = _MOST_CLASSES if self.size is None else self.size
+        if not 0 <= id_ < size:
             fix = f"correct the label, or the number of classes (--num-{self.column})"
-            return None, Problem(where, f"a {self.column} from 0{limit}", f"{id_}, out of range", fix)
+            return None, Problem(where, f"a {self.column} from 0 to {size - 1}", f"{id_}, out of range", fix)
         return id_, None
 
     def _unknown(self, where: str, cell: str) -> Problem:

@@ -51,6 +51,8 @@ class SplitOptions:
             raise ConfigurationError(
                 f"expected 2 ratios (train, val) or 3 (train, val, test), found {len(self.ratios)}"
             )
+        if self.seed < 0:
+            raise ConfigurationError(f"expected a seed of 0 or more, found {self.seed}")
         if self.folds is not None and self.leave_one_group_out:
             raise ConfigurationError("expected --folds or --leave-one-group-out, found both; choose one")
         if self.leave_one_group_out and self.group_by is None:
@@ -136,6 +138,11 @@ def _split(labels: Sequence[str], groups: Sequence[str] | None, options: SplitOp
         fold = fold_rows(labels, options.folds, groups, options.seed)
         return _train_and_test({str(number): fold == number for number in range(options.folds)})
     split = split_rows(labels, options.ratios, groups, options.seed)
+    if len(set(split)) < len(options.ratios):
+        raise ConfigurationError(
+            f"expected at least one value of {options.stratify} with {len(options.ratios)} clips or more, one for each "
+            f"split, found none; ask for fewer splits, or --stratify by another column"
+        )
     return {name: np.flatnonzero(split == number) for number, name in enumerate(_NAMES[len(options.ratios)])}
 
 

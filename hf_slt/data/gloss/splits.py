@@ -36,7 +36,7 @@ def split_rows(
     Raises:
         ConfigurationError: Ratios that are not positive or not of sum 1; fewer clips or groups than splits.
     """
-    if not ratios or min(ratios) <= 0 or abs(sum(ratios) - 1) > 1e-6:
+    if not ratios or not all(ratio > 0 for ratio in ratios) or not abs(sum(ratios) - 1) <= 1e-6:  # NaN too
         raise ConfigurationError(f"expected ratios above 0 whose sum is 1, found {list(ratios)}")
     _require_units(labels, groups, len(ratios))
     rng, classes, shares = np.random.default_rng(seed), _numbers(labels), np.asarray(ratios, dtype=np.float64)

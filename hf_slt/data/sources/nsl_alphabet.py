@@ -14,6 +14,7 @@ frames of such a take, the middle of the picture stood in for the shoulders: the
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,8 @@ def _read_clip(folder: Path, where: str, row: dict[str, str]) -> NslClip:
         meta = {"width": int(row["width"]), "height": int(row["height"]), "fps": float(row["fps"])}
     except (TypeError, ValueError) as error:
         raise data_error(where, "width, height and fps as numbers", str(error), _FIX) from error
+    if not all(0 < value < math.inf for value in meta.values()):
+        raise data_error(where, "width, height and fps above 0", str(meta), _FIX)
     points, mask = _read_points(folder / row["path"])
     file = f"{row['signer']}__{row['take']}__{gloss}"
     return NslClip(file, gloss, row["kind"], row["signer"], row["take"], points, mask, meta)

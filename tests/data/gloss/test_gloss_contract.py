@@ -72,6 +72,18 @@ def test_a_label_without_a_file(corpus, check):
     assert "validation.csv, line 6" in message and "a file 'gone.npz'" in message and "no such file" in message
 
 
+def test_clips_behind_a_link_are_found(corpus, check, tmp_path):
+    folder = corpus.folders["train"]
+    file = sorted(folder.glob("*.npz"))[0]
+    (tmp_path / "elsewhere").mkdir()
+    file.rename(tmp_path / "elsewhere" / file.name)
+    (folder / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    text = corpus.labels["train"].read_text(encoding="utf-8")
+    corpus.labels["train"].write_text(text.replace(file.name, f"linked/{file.name}", 1), encoding="utf-8")
+    report = check()
+    assert report.ok and f"linked/{file.stem}" in report.tables["train"]["file"][:]
+
+
 def test_a_file_without_a_label(corpus, check):
     write_gloss_clip(corpus.folders["train"] / "extra.npz", *make_clip(np.random.default_rng(9), 0, 4, width=20))
     (corpus.folders["train"] / "._extra.npz").touch()  # what some systems leave beside files
@@ -162,6 +174,7 @@ def test_a_clip_in_two_splits_by_name(corpus, check):
     report = check(shared)
     assert [problem.found for problem in report.problems] == ["train and validation"] * 2
     assert "clip 'g0_0' of" in report.problems[0].where
+    assert "--" not in report.problems[0].fix  # training has no flag that lets this pass
     report = check(shared, allow_overlap=True)
     assert report.problems == [] and report.warnings[0].startswith("2 clips are in more than one split")
 

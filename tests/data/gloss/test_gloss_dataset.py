@@ -1,6 +1,7 @@
 """The data set: clips, labels and augmentation meet."""
 
 import pickle
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -99,6 +100,18 @@ def test_augmented_clips_are_resampled_once(make):
     augmentation = GlossAugmentation(**still, hand_rotation=0, speed=0.5)
     lengths = {len(item["input_values"]) for item in make(options={"num_frames": 20}, augmentation=augmentation)}
     assert len(lengths) > 2 and min(lengths) >= 10 and max(lengths) <= 30
+
+
+@pytest.mark.parametrize("kind", ["keypoints", "features"])
+def test_frames_that_augmentation_drops_are_masked_out(make, kind):
+    amounts = {field.name: 0 for field in fields(GlossAugmentation)} | {"frame_dropout": 0.5}
+    masked = 0
+    for plain, item in zip(make(kind), make(kind, augmentation=GlossAugmentation(**amounts)), strict=True):
+        kept = item["attention_mask"] == 1
+        assert kept.any() and not item["input_values"][~kept].any()
+        np.testing.assert_allclose(item["input_values"][kept], plain["input_values"][kept], atol=1e-6)
+        masked += np.count_nonzero(~kept)
+    assert masked > 5
 
 
 def test_indices(make):

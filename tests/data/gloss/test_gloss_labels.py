@@ -86,6 +86,16 @@ def test_every_problem_of_every_row_is_listed(csv):
         assert expected in shown
 
 
+def test_a_mistyped_label_is_no_number_of_classes(csv):
+    rows, problems = read_labels(csv("file,gloss,cat\na,1,99999\nb,2025001,100000\n"))
+    assert [row.cat for row in rows] == [99999]
+    assert "a gloss from 0 to 99999\n    found:    2025001, out of range" in messages(problems)
+    assert "found:    100000, out of range\n    fix:      correct the label, or the number of classes (--num-cat)" in (
+        messages(problems)
+    )
+    assert read_labels(csv("file,gloss\na,2025001\n"), num_gloss=2025002)[1] == []
+
+
 def test_unknown_names_come_with_the_nearest(csv):
     rows, problems = read_labels(csv("file,gloss\na,HELO\nb,HELLO\nc,2\n"), gloss_names=["HELLO", "GOODBYE"])
     assert [row.file for row in rows] == ["b"]

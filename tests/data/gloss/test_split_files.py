@@ -108,6 +108,8 @@ def run(*arguments):
     [
         (["--group-by", "camera"], "the columns file, gloss, camera"),
         (["--ratios", "0.5", "0.4"], "whose sum is 1"),
+        (["--seed", "-1"], "expected a seed of 0 or more, found -1"),
+        (["--stratify", "file"], "at least one value of file with 3 clips or more"),
         (["--ratios", "1"], "expected 2 ratios (train, val) or 3 (train, val, test), found 1"),
         (["--leave-one-group-out"], "expected --group-by COLUMN"),
         (["--leave-one-group-out", "--group-by", "signer", "--folds", "3"], "choose one"),

@@ -114,6 +114,7 @@ def test_leaving_each_group_out():
     [
         (lambda: split_rows(LABELS, (0.5, 0.4)), r"whose sum is 1, found \[0.5, 0.4\]"),
         (lambda: split_rows(LABELS, (1.2, -0.2)), "ratios above 0"),
+        (lambda: split_rows(LABELS, (0.5, float("nan"))), "ratios above 0"),
         (lambda: split_rows(["a"], (0.5, 0.5)), r"as many clips as splits \(2\), found 1;"),
         (lambda: split_rows(LABELS, (0.5, 0.5), ["ann"] * 210), r"as many groups as splits \(2\), found 1 \(ann\)"),
         (lambda: fold_rows(LABELS, 1), "at least 2 folds, found 1"),

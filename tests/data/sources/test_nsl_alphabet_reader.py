@@ -121,6 +121,7 @@ def test_a_corpus_is_replaced_on_demand(download, tmp_path):
 def test_everything_that_is_wrong_is_listed(download):
     manifest = (download / "manifest.csv").read_text().splitlines()
     manifest[3] = manifest[3].replace(",1920,", ",wide,")
+    manifest[5] = manifest[5].replace(",30.0,1920,", ",nan,0,")
     manifest.append(manifest[1])
     manifest.append(manifest[2].replace(",S1,", ",../S1,"))
     (download / "manifest.csv").write_text("\n".join(manifest) + "\n")
@@ -130,9 +131,10 @@ def test_everything_that_is_wrong_is_listed(download):
     with pytest.raises(DataContractError) as caught:
         read_nsl_alphabet(download)
     shown = str(caught.value)
-    assert len(caught.value.problems) == 6
+    assert len(caught.value.problems) == 7
     for text in (
         "'wide'",
+        "line 6\n    expected: width, height and fps above 0\n    found:    {'width': 0, 'height': 1080, 'fps': nan}",
         "'S1__take__KA' again",
         "a path separator in",
         "No such file",
