@@ -43,7 +43,7 @@ def unreadable(path: str | Path, kind: str, error: Exception | str) -> DataContr
         error: What the decoder said.
     """
     found = describe(error) if isinstance(error, Exception) else error
-    return data_error(path, f"a readable {kind}", found, "write the file again, or leave the clip out of the index")
+    return data_error(path, f"a readable {kind}", found, "write the file again, or leave the clip out of the split")
 
 
 class NpzReader:

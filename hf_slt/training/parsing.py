@@ -116,8 +116,9 @@ def parse_arguments(
 def _as_default(action: argparse.Action, value: Any) -> Any:
     """Return a value of a file in the form in which argparse checks and converts it like one of the command line."""
     is_list = action.nargs in ("+", "*")
+    numbers = action.type in (int, float)
     if (value is None and action.default is not None) or (
-        isinstance(value, (list, dict)) and action.type in (int, float)
+        isinstance(value, list) and not is_list or isinstance(value, dict) and numbers
     ):
         raise ConfigurationError(f"expected one value of {action.option_strings[0]} in --config, found {value}")
     if is_list and isinstance(value, str):

@@ -102,6 +102,7 @@ def test_a_prefix_is_not_a_flag():
         ("c.yaml", "image_size: 16.5", "argument --image_size.*invalid int value: '16.5'"),
         ("c.yaml", "d_model: [16]", r"expected one value of --d_model in --config, found \[16\]"),
         ("c.yaml", "d_model: {a: 1}", r"expected one value of --d_model in --config, found \{'a': 1\}"),
+        ("c.yaml", "tokenizer: [a]", r"expected one value of --tokenizer in --config, found \['a'\]"),
         ("c.yaml", "d_model: null", "expected one value of --d_model in --config, found None"),
     ],
 )
