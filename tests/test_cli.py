@@ -61,6 +61,7 @@ def test_the_first_20_problems_are_shown(capsys):
         ("eval_gloss.py", ("--checkpoint", "--labels-csv", "--keypoints", "--features")),
         ("predict.py", ("--checkpoint", "--top-k", "clip")),
         ("split_data.py", ("--group-by", "--leave-one-group-out", "--ratios")),
+        ("pool_predictions.py", ("--resamples", "--output", "folds")),
         ("benchmark.py", ("train", "read", "infer")),
         ("validate_data.py", ("--report", "--skip-invalid", "--metadata-csv")),
     ],

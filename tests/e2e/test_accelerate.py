@@ -4,22 +4,7 @@ import json
 import sys
 
 import pytest
-from script_runs import ROOT, run_main, run_process
-
-LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
-LAUNCH += " --dynamo_backend no --main_process_port 0"  # any port that is free
-PROBE = """
-import sys, torch.distributed
-from transformers import Trainer
-sys.path.insert(0, sys.argv.pop(1))
-train = Trainer.train
-def tell(self, *args, **kwargs):
-    print("world size", torch.distributed.get_world_size(), flush=True)
-    return train(self, *args, **kwargs)
-Trainer.train = tell
-from train_slt import main
-main(sys.argv[1:])
-"""
+from script_runs import LAUNCH, ROOT, probe_of, run_main, run_process
 
 
 def results(folder):
@@ -28,7 +13,7 @@ def results(folder):
 
 def test_two_processes_give_the_result_of_one(trained, tmp_path):
     probe = tmp_path / "probe.py"
-    probe.write_text(PROBE, encoding="utf-8")
+    probe.write_text(probe_of("train_slt"), encoding="utf-8")
     # The same four clips make each step: two a process, or four in one. Without dropout both do the same arithmetic.
     at = trained.flags.index("--batch-size")
     flags = [*trained.flags[:at], *trained.flags[at + 2 :], "--temporal-dropout", "0", "--decoder-dropout", "0"]

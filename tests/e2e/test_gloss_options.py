@@ -1,24 +1,12 @@
 """Gloss runs with other flags: without validation, every option at once, determinism, the other models."""
 
-import csv
-import json
-
 import numpy as np
 import pytest
 import torch
 from gloss_factories import write_gloss_corpus
 from gloss_runs import TINY, TRAINED, data_flags
-from script_runs import run_main
+from script_runs import read_csv, read_json, run_main
 from transformers import AutoConfig, AutoFeatureExtractor
-
-
-def read_json(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_csv(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

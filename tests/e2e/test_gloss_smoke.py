@@ -9,27 +9,13 @@ from pathlib import Path
 import pytest
 from gloss_factories import write_gloss_corpus
 from gloss_runs import TINY, data_flags
-from script_runs import ROOT, run_main, run_process
+from script_runs import LAUNCH, ROOT, probe_of, run_main, run_process
 from transformers import AutoConfig, AutoModel
 
 from hf_slt.errors import HfSltError
 from hf_slt.training import gloss_smoke
 
-LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
-LAUNCH += " --dynamo_backend no --main_process_port 0"  # any port that is free
 QUIET = ["--use_cpu", "--disable_tqdm", "true"]
-PROBE = """
-import sys, torch.distributed
-from transformers import Trainer
-sys.path.insert(0, sys.argv.pop(1))
-train = Trainer.train
-def tell(self, *args, **kwargs):
-    print("world size", torch.distributed.get_world_size(), flush=True)
-    return train(self, *args, **kwargs)
-Trainer.train = tell
-from train_gloss import main
-main(sys.argv[1:])
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +83,7 @@ def results(folder: Path):
 
 def test_two_processes_give_the_result_of_one(tmp_path):
     probe = tmp_path / "probe.py"
-    probe.write_text(PROBE, encoding="utf-8")
+    probe.write_text(probe_of("train_gloss"), encoding="utf-8")
     corpus = write_gloss_corpus(tmp_path / "corpus")
     # The same four clips make each step: two a process, or four in one. Without dropout both do the same arithmetic.
     flags = [*data_flags(corpus), *TINY, "--epochs", "2", "--optim", "sgd", "--lr", "0.05", "--warmup-ratio", "0"]

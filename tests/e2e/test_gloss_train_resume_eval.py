@@ -1,6 +1,5 @@
 """Train a gloss classifier, resume, evaluate what came out, predict with it: the files and the figures in them."""
 
-import csv
 import json
 import logging
 import re
@@ -13,7 +12,7 @@ import torch
 from gloss_factories import write_gloss_corpus, write_labels
 from gloss_runs import train_in_a_process
 from safetensors.torch import load_file, save_file
-from script_runs import ROOT, run_main, run_process
+from script_runs import ROOT, read_csv, read_json, run_main, run_process
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, Trainer, TrainingArguments
 
 from hf_slt.data.gloss.collator import DataCollatorForGlossClassification
@@ -22,15 +21,6 @@ from hf_slt.data.gloss.dataset import GlossDataset
 from hf_slt.training.gloss_trainer import score_predictions
 
 SCORES = ["accuracy", "top5_accuracy", "macro_f1", "category_accuracy", "ece"]
-
-
-def read_json(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_csv(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
