@@ -5,7 +5,7 @@ python scripts/eval_gloss.py --checkpoint runs/iv3 --features D/test --labels-cs
 """
 
 from hf_slt.cli import run_script
-from hf_slt.training.gloss_arguments import GlossEvaluationArguments
+from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.parsing import parse_arguments, print_help
 
 

@@ -7,7 +7,8 @@ What does the model read? Score it with streams blanked:
 """
 
 from hf_slt.cli import run_script
-from hf_slt.training.arguments import DataArguments, EvaluationArguments
+from hf_slt.training.arguments import DataArguments
+from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.parsing import parse_arguments, print_help
 
 

@@ -18,8 +18,8 @@ from hf_slt.training.gloss_arguments import (
     GlossFeatureArguments,
     GlossLossArguments,
     GlossModelArguments,
-    GlossRunArguments,
 )
+from hf_slt.training.gloss_run_arguments import GlossRunArguments
 from hf_slt.training.parsing import parse_arguments, print_help
 
 GROUPS = [

@@ -9,8 +9,9 @@ On your own corpus:
 """
 
 from hf_slt.cli import run_script
-from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments, RunArguments
+from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
 from hf_slt.training.parsing import parse_arguments, print_help
+from hf_slt.training.run_arguments import RunArguments
 
 
 def main(argv: list[str]) -> None:

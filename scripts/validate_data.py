@@ -5,7 +5,8 @@ python scripts/validate_data.py --face-dir D/face --hand-left-dir D/hand_l --han
 """
 
 from hf_slt.cli import run_script
-from hf_slt.training.arguments import DataArguments, ValidationArguments
+from hf_slt.training.arguments import DataArguments
+from hf_slt.training.evaluation_arguments import ValidationArguments
 from hf_slt.training.parsing import parse_arguments, print_help
 
 

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from hf_slt.data.corpus import CorpusPaths
 from hf_slt.data.transforms import Augmentation
 from hf_slt.errors import ConfigurationError
 from hf_slt.streams import STREAMS
-
-
-def flag(default: Any, help: str, aliases: tuple[str, ...] = (), **metadata: Any) -> Any:
-    """Describe one flag; aliases are given with dashes and are accepted with underscores too."""
-    spellings = [
-        spelling for alias in aliases for spelling in dict.fromkeys((alias, "--" + alias[2:].replace("-", "_")))
-    ]
-    metadata = {"help": help, **({"aliases": spellings} if aliases else {}), **metadata}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+from hf_slt.training.flags import check_ranges, flag
 
 
 @dataclass
@@ -82,23 +71,6 @@ class DataArguments:
             )
 
 
-def check_ranges(arguments: Any, ranges: dict[str, tuple[float, float]]) -> None:
-    """Raise `ConfigurationError` that lists every number outside of its range; None is in any range.
-
-    Args:
-        arguments: A dataclass of arguments.
-        ranges: Field -> smallest and largest value.
-    """
-    values = {name: getattr(arguments, name) for name in ranges}
-    wrong = [
-        f"--{name.replace('_', '-')} {f'in [{low}, {high}]' if high < math.inf else f'of {low} or more'}, found {value}"
-        for (name, value), (low, high) in zip(values.items(), ranges.values(), strict=True)
-        if value is not None and not low <= value <= high
-    ]
-    if wrong:
-        raise ConfigurationError(f"expected {'; expected '.join(wrong)}")
-
-
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
@@ -139,6 +111,8 @@ class ModelArguments:
     temporal_kernel_size: int = flag(5, "Frames seen by the convolution before the transformer; odd, 0 = none.")
     temporal_stride: int = flag(1, "Frames for one state of the encoder.")
     backbone: str | None = flag(None, "Name or folder of a HuggingFace vision model (default: a small ViT).")
+    face_backbone: str | None = flag(None, "Another vision model for the face.")
+    hand_backbone: str | None = flag(None, "Another vision model for the hands.")
     backbone_type: str = flag("vit", "Kind of the image backbone built from scratch: vit or resnet.")
     backbone_hidden_size: int | None = flag(None, "Width of the backbone built from scratch.")
     backbone_layers: int | None = flag(None, "Layers (vit) or stages (resnet) of the backbone built from scratch.")
@@ -146,9 +120,11 @@ class ModelArguments:
     share_hand_backbone: bool = flag(True, "Both hands go through one backbone, the left one mirrored.")
     decoder_model: str | None = flag(None, "Text decoder: name or folder of a HuggingFace seq2seq language model.")
     decoder_config: str | None = flag(None, "Text decoder, untrained: file or folder of its config.json.")
-    decoder_layers: int = flag(3, "Layers of the default small T5 decoder.")
-    decoder_heads: int = flag(4, "Attention heads of the default decoder.")
-    decoder_dropout: float = flag(0.1, "Dropout probability of the default decoder.")
+    decoder_class: str | None = flag(None, "Text decoder of your own: module:Class of a torch module, see README.")
+    decoder_kwargs: str | None = flag(None, "More arguments of --decoder-class, as a JSON object.")
+    decoder_layers: int = flag(3, "Layers of the default small T5 decoder, or of --decoder-class.")
+    decoder_heads: int = flag(4, "Attention heads of that decoder.")
+    decoder_dropout: float = flag(0.1, "Dropout probability of that decoder.")
     ctc_weight: float = flag(0.0, "Share of a CTC loss on the encoder in the training loss: signs in text order only.")
     ctc_decoding_weight: float = flag(0.5, "Share of CTC in the scores of generated tokens; needs --ctc-weight.")
     bridge: bool = flag(False, "Learn a projection between an encoder and a decoder of different widths.")
@@ -217,61 +193,3 @@ def parse_mix_stream(value: str) -> tuple[str, float]:
             f"'{value}'"
         )
     return stream, parsed
-
-
-@dataclass
-class RunArguments:
-    """The run. The flags of transformers.Seq2SeqTrainingArguments work beside these (--help-all lists them)."""
-
-    output_dir: str | None = flag(None, "Folder of the run: model, checkpoints, scores.", ("--work-dir",))
-    num_train_epochs: float = flag(30, "Passes over the training split.", ("--epochs",))
-    max_steps: int = flag(-1, "Stop after this many steps, whatever the epochs say (-1 = off).", ("--max-train-steps",))
-    per_device_train_batch_size: int = flag(8, "Training clips a step and device.", ("--batch-size",))
-    per_device_eval_batch_size: int = flag(8, "Evaluation clips a step and device.", ("--val-batch-size",))
-    learning_rate: float = flag(5e-4, "Peak learning rate.", ("--lr",))
-    weight_decay: float = flag(0.01, "Weight decay of AdamW.")
-    warmup_ratio: float = flag(0.05, "Share of the steps over which the learning rate rises.")
-    lr_scheduler_type: str = flag("cosine", "Learning-rate schedule after that (HuggingFace name).")
-    label_smoothing_factor: float = flag(0.0, "Label smoothing of the training loss.", ("--label-smoothing",))
-    gradient_accumulation_steps: int = flag(1, "Batches for one step.", ("--grad-accum-steps",))
-    max_grad_norm: float = flag(1.0, "Largest gradient norm; larger ones are scaled down.", ("--clip-grad-norm",))
-    dataloader_num_workers: int = flag(2, "Processes that read and decode clips.", ("--num-workers",))
-    generation_num_beams: int = flag(1, "Beams when sentences are generated.", ("--num-beams",))
-    generation_length_penalty: float = flag(1.0, "Above 0, beams favour longer sentences.", ("--length-penalty",))
-    metric_for_best_model: str = flag("eval_loss", "Validation score that chooses the best model, e.g. eval_bleu.")
-    bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
-    num_samples: int = flag(3, "Sentences shown at each evaluation.")
-    num_threads: int | None = flag(None, "Threads of torch on the CPU (default: torch's choice); 1 suits tiny models.")
-    seed: int = flag(42, "Seed of weights, order, dropout and augmentation.")
-
-
-@dataclass
-class ValidationArguments:
-    """What to check beside the files."""
-
-    report: str = flag("contract_report.json", "File of the complete report (JSON).")
-    pose_landmarks: int | None = flag(None, "Number of landmarks that the poses must have.")
-
-
-@dataclass
-class EvaluationArguments:
-    """What to evaluate, and how."""
-
-    checkpoint: str | None = flag(None, "Folder of a trained model: the output_dir of a run, or a checkpoint-N.")
-    index: str | None = flag(None, "CSV with the video_ids to evaluate.", ("--eval-index",))
-    output_dir: str | None = flag(None, "Folder for the results (default: <checkpoint>/eval_<name of index>).")
-    batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
-    num_workers: int = flag(2, "Processes that read and decode clips.")
-    num_beams: int | None = flag(None, "Beams (default: the model's own setting).")
-    max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
-    length_penalty: float | None = flag(None, "Above 0 favours longer sentences in beam search (default: the model's).")
-    bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
-    ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
-    resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
-    num_threads: int | None = flag(None, "Threads of torch on the CPU (default: those of the training run).")
-    allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
-    seed: int = flag(42, "Seed of the bootstrap.")
-
-    def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
-        check_ranges(self, ranges | dict.fromkeys(("num_workers", "resamples"), (0, math.inf)))

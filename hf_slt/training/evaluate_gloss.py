@@ -27,7 +27,7 @@ from hf_slt.evaluation.scored_clips import ScoredClips
 from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
-from hf_slt.training.gloss_arguments import GlossEvaluationArguments
+from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
     clip_digests,
     format_gloss_scores,

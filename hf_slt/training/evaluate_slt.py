@@ -25,8 +25,9 @@ from hf_slt.evaluation.reports import format_pairs, write_json, write_prediction
 from hf_slt.models.loading import load_pretrained
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.streams import IMAGE_STREAMS
-from hf_slt.training.arguments import DataArguments, EvaluationArguments
+from hf_slt.training.arguments import DataArguments
 from hf_slt.training.build_slt import resolve_output_dir, text_encoder
+from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.results import RUN_CONFIG, SPLITS, fingerprint, format_scores, read_run_file, with_intervals
 
 logger = logging.getLogger(__name__)

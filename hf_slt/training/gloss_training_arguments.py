@@ -13,8 +13,9 @@ import torch
 from transformers import TrainingArguments
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.arguments import check_ranges
-from hf_slt.training.gloss_arguments import SCHEDULES, GlossRunArguments
+from hf_slt.training.flags import check_ranges
+from hf_slt.training.gloss_arguments import SCHEDULES
+from hf_slt.training.gloss_run_arguments import GlossRunArguments
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from transformers import Seq2SeqTrainingArguments
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
-from hf_slt.training.arguments import RunArguments, check_ranges
+from hf_slt.training.flags import check_ranges
+from hf_slt.training.run_arguments import RunArguments
 
 LOWER_IS_BETTER = ("loss", "cer", "wer", "looping")
 SELECTING_SCORES = ("bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "exact_match", *LOWER_IS_BETTER)

@@ -7,7 +7,8 @@ import logging
 from hf_slt.data.contract import check_corpus
 from hf_slt.data.corpus import ContractReport
 from hf_slt.errors import DataContractError
-from hf_slt.training.arguments import DataArguments, ValidationArguments
+from hf_slt.training.arguments import DataArguments
+from hf_slt.training.evaluation_arguments import ValidationArguments
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from hf_slt.data.sources import convert_source
-from hf_slt.training.arguments import AugmentationArguments, DataArguments, EvaluationArguments, ModelArguments
+from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
 from hf_slt.training.evaluate_slt import run_evaluate_slt
+from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.parsing import parse_arguments
 from hf_slt.training.train_slt import run_train_slt
 from hf_slt.training.training_arguments import SltTrainingArguments

@@ -4,13 +4,8 @@ import pytest
 
 from hf_slt.data.transforms import Augmentation
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.arguments import (
-    AugmentationArguments,
-    DataArguments,
-    EvaluationArguments,
-    ModelArguments,
-    parse_mix_stream,
-)
+from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments, parse_mix_stream
+from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.parsing import parse_arguments
 from hf_slt.training.training_arguments import SltTrainingArguments
 

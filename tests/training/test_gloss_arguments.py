@@ -10,11 +10,11 @@ from hf_slt.training.gloss_arguments import (
     MODELS,
     GlossAugmentationArguments,
     GlossDataArguments,
-    GlossEvaluationArguments,
     GlossFeatureArguments,
     GlossLossArguments,
     GlossModelArguments,
 )
+from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.parsing import parse_arguments
 

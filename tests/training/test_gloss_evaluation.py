@@ -9,7 +9,7 @@ from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.models.gloss.checkpoint import class_names
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 from hf_slt.training.evaluate_gloss import apply_names, check_unseen, evaluation_split, names_of
-from hf_slt.training.gloss_arguments import GlossEvaluationArguments
+from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import format_gloss_scores, shared_signers
 
 NAMES = ["YES", "NO", "MAYBE"]
