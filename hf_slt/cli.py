@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hf_slt.errors import HfSltError
 
+# A disk that is full, over a quota or read-only is nobody's mistake in the code.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
 
 def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
-    """Run a script's `main(argv)`; an error raised on purpose is printed without a traceback and exits with code 2."""
+    """Run a script's `main(argv)` and exit as people and schedulers expect.
+
+    An error raised on purpose, or a full disk, is printed without a traceback and exits with code 2; SIGTERM exits with
+    143 and Ctrl-C with 130 (128 + the signal's number).
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Checkpoints are rotated by number then, which is right as well.
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
     for name in ("httpx", "datasets", "accelerate", "fsspec"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         main(list(sys.argv[1:] if argv is None else argv))
     except HfSltError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.exit(2)
+        _leave(f"{type(error).__name__}: {error}", 2)
+    except KeyboardInterrupt:
+        _leave("interrupted", 128 + signal.SIGINT)
+    except SystemExit as leaving:  # a run that was stopped says how to go on
+        if message := getattr(leaving, "message", None):
+            sys.stderr.write(f"{message}\n")
+        raise
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        _leave(f"expected to write {error.filename or 'a file'}, found: {error.strerror}; make room and try again", 2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(code)

@@ -1,9 +1,11 @@
-r"""Score a trained translation model.
+r"""Score trained translation models: predictions.csv, report.json and report.csv.
 
     python scripts/eval_slt.py --checkpoint runs/mine --face-dir D/face --hand-left-dir D/hand_l \
         --hand-right-dir D/hand_r --pose-dir D/pose --metadata-csv D/meta.csv --index D/index/test.csv
 What does the model read? Score it with streams blanked:
     python scripts/eval_slt.py --checkpoint runs/demo --demo --ablate-streams
+Mean and standard deviation over several trainings (a subfolder for each, the report of all in eval/):
+    python scripts/eval_slt.py --checkpoint runs/seed1 runs/seed2 runs/seed3 --demo --output-dir eval
 """
 
 from hf_slt.cli import run_script

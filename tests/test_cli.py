@@ -60,6 +60,7 @@ def test_the_first_20_problems_are_shown(capsys):
         ("train_gloss.py", ("accelerate launch", "--keypoints-train", "--smoke-test", "--early-stop", "in degrees")),
         ("eval_gloss.py", ("--checkpoint", "--labels-csv", "--keypoints", "--features")),
         ("predict.py", ("--checkpoint", "--top-k", "clip")),
+        ("convert_checkpoint.py", ("--from", "--pooling", "--num-heads", "--with-backbone", "--overwrite")),
         ("split_data.py", ("--group-by", "--leave-one-group-out", "--ratios")),
         ("pool_predictions.py", ("--resamples", "--output", "folds")),
         ("benchmark.py", ("train", "read", "infer")),

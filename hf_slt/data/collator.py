@@ -26,6 +26,7 @@ class DataCollatorForMultiStream:
         mix_streams: Stream -> probability with which that stream and its mask are permuted across the batch.
         seed: Seed of the permutations.
         epoch: The running epoch, which they also depend on.
+        with_ids: Also return the `video_ids` of the clips, which errors tell; no model takes them.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class DataCollatorForMultiStream:
         mix_streams: dict[str, float] | None = None,
         seed: int = 0,
         epoch: SharedEpoch | None = None,
+        with_ids: bool = False,
     ):
         self.pad_clips = pad_clips
         self.pad_token_id = pad_token_id
@@ -43,8 +45,9 @@ class DataCollatorForMultiStream:
         self.mix_streams = check_mix_streams(mix_streams or {})
         self.seed = seed
         self.epoch = epoch or SharedEpoch()
+        self.with_ids = with_ids
 
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Collate rows of a data set that [`ClipTransform`] transformed."""
         clips = [{k: v for k, v in row.items() if isinstance(v, np.ndarray) and k != "labels"} for row in rows]
         batch = dict(self.pad_clips(clips, return_tensors="pt"))
@@ -55,6 +58,8 @@ class DataCollatorForMultiStream:
         if "labels" in rows[0]:
             batch["labels"] = self._pad_labels([row["labels"] for row in rows])
             batch["decoder_input_ids"] = self._decoder_inputs(batch["labels"])
+        if self.with_ids:
+            batch["video_ids"] = [row["video_id"] for row in rows]
         return batch
 
     def _pad_labels(self, labels: Sequence[Sequence[int]]) -> torch.Tensor:

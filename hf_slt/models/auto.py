@@ -31,9 +31,11 @@ def register_config() -> None:
     """Make `AutoConfig` know our model types."""
     from transformers.models.auto.configuration_auto import AutoConfig
 
+    from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
     from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 
-    AutoConfig.register(MultiStreamConfig.model_type, MultiStreamConfig, exist_ok=True)
+    for config in (CustomDecoderConfig, MultiStreamConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
     for family in GLOSS_FAMILIES:
         AutoConfig.register(family, _gloss_class(family, "configuration", "Config"), exist_ok=True)
 
@@ -67,9 +69,12 @@ def register_models() -> None:
     """Make the `AutoModel...` classes know our models: `AutoModel` gives the encoder, or the whole classifier."""
     from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
+    from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
+    from hf_slt.models.custom_decoder.modeling_custom_decoder import CustomDecoderForConditionalGeneration
     from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
     from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
 
+    AutoModelForSeq2SeqLM.register(CustomDecoderConfig, CustomDecoderForConditionalGeneration, exist_ok=True)
     AutoModel.register(MultiStreamConfig, MultiStreamEncoder, exist_ok=True)
     AutoModelForSeq2SeqLM.register(MultiStreamConfig, MultiStreamForConditionalGeneration, exist_ok=True)
     for family in GLOSS_FAMILIES:

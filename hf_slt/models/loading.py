@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from hf_slt.errors import ConfigurationError
@@ -19,3 +20,17 @@ def load_pretrained(auto_class: Any, name: str, what: str, **kwargs: Any) -> Any
         raise ConfigurationError(
             f"expected {what} (a HuggingFace name or folder), found '{name}', which does not load: {error}"
         ) from error
+
+
+def missing_weights(model: Any, missing_keys: Iterable[str]) -> list[str]:
+    """Return the weights that a file really lacks.
+
+    A tied weight is stored once: the names under which it is not stored are not missing.
+
+    Args:
+        model: The model, loaded.
+        missing_keys: Names in its state dict that the file does not hold.
+    """
+    state, missing = model.state_dict(), set(missing_keys)
+    stored = {tensor.data_ptr() for name, tensor in state.items() if name not in missing}
+    return sorted(name for name in missing if name not in state or state[name].data_ptr() not in stored)

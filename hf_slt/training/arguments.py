@@ -159,6 +159,7 @@ class AugmentationArguments:
         [],
         "STREAM or STREAM:P (face, hand-left, hand-right, pose; P = 1 if not given), repeatable: with probability P a "
         "training batch's stream and its mask are permuted across the batch.",
+        ("--mix-streams",),
         action="extend",
     )
 

@@ -29,6 +29,7 @@ from hf_slt.training.gloss_losses import GlossLoss, balanced_class_weights
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_LABEL_SMOOTHING = 0.1  # of --loss-type label_smoothing
 MODEL_TYPES = {"transformer": "sign_transformer", "iv3_gru": "inception_gru", "conv_transformer": "conv_transformer"}
 # Flag -> field of the configuration, where the two differ; the GRUs' two widths are one field.
 _CONFIG_FIELDS = {
@@ -174,6 +175,8 @@ def build_loss(
     loss_args: GlossLossArguments, label_smoothing: float, rows: Sequence[LabelRow], config: PretrainedConfig
 ) -> GlossLoss:
     """Build the training loss; class weights are those of the training rows."""
+    if loss_args.loss_type == "label_smoothing":
+        label_smoothing = label_smoothing or DEFAULT_LABEL_SMOOTHING
     loss = GlossLoss(loss_args.alpha, loss_args.beta, loss_args.loss_type, loss_args.focal_gamma, label_smoothing)
     if loss_args.class_weights == "balanced":
         loss.gloss_weights = balanced_class_weights([row.gloss for row in rows], config.num_labels)

@@ -8,23 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from hf_slt.data.tokenization import check_round_trip, train_unigram_tokenizer, train_word_tokenizer
-from hf_slt.errors import ConfigurationError, DimensionMismatchError, TokenizerRoundTripError
+from hf_slt.errors import ConfigurationError, TokenizerRoundTripError
+from hf_slt.models.custom_decoder.decoder_check import check_decoder
 from hf_slt.models.loading import load_pretrained
-from hf_slt.models.multistream.configuration_multistream import (
-    MultiStreamConfig,
-    check_divisible,
-    small_resnet_config,
-    small_t5_config,
-    small_vit_config,
-)
+from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration, drop_text_encoder
 from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
-from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.arguments import ModelArguments
+from hf_slt.training.build_backbones import backbone_configs, load_backbone_weights, load_backbones
+from hf_slt.training.build_decoder import check_decoder_arguments, decoder_config, load_decoder
 
 logger = logging.getLogger(__name__)
 
@@ -95,17 +91,12 @@ def build_model(
         DimensionMismatchError: Parts that do not fit.
         ConfigurationError: A part that does not load, or flags that exclude each other.
     """
-    decoder = (
-        load_pretrained(AutoModelForSeq2SeqLM, args.decoder_model, "a seq2seq language model in --decoder-model")
-        if args.decoder_model
-        else None
-    )
-    backbone = load_backbone(args.backbone) if args.backbone else None
-    has_images = any(stream in IMAGE_STREAMS for stream in streams)
+    check_decoder_arguments(args)
+    decoder = load_decoder(args)
+    backbones = load_backbones(args, streams)
     config = MultiStreamConfig(
         streams=streams,
-        backbone_config=_backbone_config(args, backbone) if has_images else None,
-        image_size=image_size_of(args, backbone),
+        **backbone_configs(args, backbones, streams),
         share_hand_backbone=args.share_hand_backbone,
         freeze_backbone=args.freeze_backbone,
         num_pose_landmarks=num_landmarks or 0,
@@ -121,106 +112,17 @@ def build_model(
         ctc_weight=args.ctc_weight,
         ctc_decoding_weight=args.ctc_decoding_weight,
         bridge=args.bridge,
-        text_config=_text_config(args, decoder, tokenizer),
+        text_config=decoder_config(args, decoder, tokenizer),
     )
     model = MultiStreamForConditionalGeneration(config)
     if decoder is not None:
         drop_text_encoder(decoder)
         model.text_model = decoder
-    if backbone is not None and has_images:
-        for stream in model.encoder.backbones.values():
-            if hasattr(stream, "backbone"):
-                stream.backbone.load_state_dict(backbone.state_dict(), strict=False)
+    elif args.decoder_class:
+        check_decoder(model.text_model)
+    load_backbone_weights(args, model.encoder, backbones)
     model.generation_config.max_length = args.max_target_length + 1  # the start token counts
     return model
-
-
-def load_backbone(name: str) -> Any:
-    """Load a vision model.
-
-    Raises:
-        ConfigurationError: It does not load, or does not turn images into features of one known width.
-    """
-    backbone = load_pretrained(AutoModel, name, "a vision model in --backbone")
-    has_width = any(hasattr(backbone.config, key) for key in ("hidden_size", "hidden_sizes"))
-    if backbone.main_input_name != "pixel_values" or not has_width:
-        raise ConfigurationError(
-            f"expected a vision model in --backbone, found '{name}' of type '{backbone.config.model_type}', which does "
-            f"not turn images alone into features; save its vision part, e.g. CLIPVisionModel"
-        )
-    return backbone
-
-
-def image_size_of(args: ModelArguments, backbone: Any | None = None) -> int:
-    """Return the side of the crops: the flag's, the backbone's, or 224.
-
-    Raises:
-        DimensionMismatchError: The backbone takes images of one other size only, or would cut pixels off at the edge.
-    """
-    native = getattr(backbone.config, "image_size", None) if backbone is not None else None
-    if args.image_size and native and native != args.image_size and not backbone.config.model_type.startswith("dinov2"):
-        raise DimensionMismatchError(
-            f"expected images of the backbone's size, found --image-size {args.image_size} and a backbone for "
-            f"{native}; leave --image-size out"
-        )
-    patch_size = getattr(backbone.config, "patch_size", None) if backbone is not None else None
-    if args.image_size not in (None, native) and isinstance(patch_size, int) and args.image_size % patch_size:
-        raise DimensionMismatchError(
-            f"expected an image size that is a multiple of the backbone's patches, found --image-size "
-            f"{args.image_size} and patches of {patch_size} pixels"
-        )
-    return args.image_size or native or 224
-
-
-def _backbone_config(args: ModelArguments, backbone: Any | None) -> Any:
-    if backbone is not None:
-        return backbone.config
-    if args.backbone_type == "resnet":
-        return small_resnet_config(args.backbone_hidden_size, args.backbone_layers)
-    if args.backbone_type != "vit":
-        raise ConfigurationError(f"expected --backbone-type vit or resnet, found '{args.backbone_type}'")
-    return small_vit_config(image_size_of(args), args.backbone_hidden_size, args.backbone_layers)
-
-
-def _text_config(args: ModelArguments, decoder: Any | None, tokenizer: Any) -> Any:
-    if args.decoder_model and args.decoder_config:
-        raise ConfigurationError("expected one of --decoder-model and --decoder-config, found both; leave one out")
-    if decoder is None and not args.decoder_config:
-        check_divisible(args.d_model, args.decoder_heads, "--d-model", "--decoder-heads")
-        return small_t5_config(
-            len(tokenizer),
-            args.d_model,
-            args.decoder_layers,
-            args.decoder_heads,
-            args.decoder_dropout,
-            **_ids(tokenizer),
-        )
-    config = (
-        decoder.config
-        if decoder is not None
-        else load_pretrained(AutoConfig, args.decoder_config, "a configuration in --decoder-config")
-    )
-    if not config.is_encoder_decoder:
-        raise ConfigurationError(
-            f"expected a seq2seq language model, found '{config.model_type}', which has no encoder"
-        )
-    if decoder is None:
-        config.vocab_size = len(tokenizer)
-        for name, value in _ids(tokenizer).items():
-            setattr(config, name, value)
-    elif len(tokenizer) > config.vocab_size:
-        raise DimensionMismatchError(
-            f"expected a tokenizer within the decoder's vocabulary, found {len(tokenizer)} tokens and a vocabulary of "
-            f"{config.vocab_size}; use the decoder's own tokenizer (leave --tokenizer out)"
-        )
-    return config
-
-
-def _ids(tokenizer: Any) -> dict[str, int]:
-    pad, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
-    if pad is None or eos is None:
-        raise ConfigurationError(f"expected a tokenizer with a pad and an eos token, found pad {pad} and eos {eos}")
-    return {"pad_token_id": pad, "eos_token_id": eos, "decoder_start_token_id": pad}
 
 
 def text_encoder(tokenizer: Any, max_length: int):

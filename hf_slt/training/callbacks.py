@@ -83,12 +83,20 @@ class EpochLogCallback(TrainerCallback):
         """
         self.started = time.monotonic()
         if state.is_world_process_zero:
-            rows = earlier_rows(self.path, state.global_step) if state.global_step else []
+            rows = self._rows_before(args, state) if state.global_step else []
             text = io.StringIO(newline="")
             writer = csv.DictWriter(text, self.columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
             write_whole(self.path, text.getvalue().encode())
+
+    def _rows_before(self, args: TrainingArguments, state: TrainerState) -> list[dict[str, str]]:
+        """Return the rows of the run before it was cut off, and keep the loss that waits for its evaluation."""
+        logged = [entry for entry in state.log_history if entry["step"] == state.global_step]
+        for entry in logged:
+            self.figures.update({name: entry[name] for name in ("loss", "learning_rate") if name in entry})
+        evaluated = args.eval_strategy == "no" or any("eval_loss" in entry for entry in logged)
+        return earlier_rows(self.path, state.global_step if evaluated else state.global_step - 1)
 
     def on_log(
         self,

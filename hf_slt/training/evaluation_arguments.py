@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.training.flags import check_ranges, flag
+
+CHOICES = {"device": ("auto", "cpu", "cuda"), "precision": ("fp32", "amp", "bf16")}
 
 
 @dataclass
@@ -18,16 +21,30 @@ class ValidationArguments:
 
 @dataclass
 class EvaluationArguments:
-    """What to evaluate, and how."""
+    """What to evaluate, and how. Streams, image size and clip length are the checkpoint's own."""
 
-    checkpoint: str | None = flag(None, "Folder of a trained model: the output_dir of a run, or a checkpoint-N.")
+    checkpoint: list[str] = flag(
+        [],
+        "Folder of a trained model: the output_dir of a run, or a checkpoint-N. Several, after one flag or each after "
+        "its own, are scored in turn, with mean and standard deviation over them.",
+        action="extend",
+    )
     index: str | None = flag(None, "CSV with the video_ids to evaluate.", ("--eval-index",))
-    output_dir: str | None = flag(None, "Folder for the results (default: <checkpoint>/eval_<name of index>).")
+    output_dir: str | None = flag(
+        None,
+        "Folder for the results (default: <checkpoint>/eval_<name of index>; must be given for several checkpoints).",
+    )
+    output_csv: str | None = flag(
+        None, "File for the predictions of one checkpoint (default: predictions.csv in the folder for the results)."
+    )
+    tokenizer: str | None = flag(None, "Name or folder of a tokenizer in place of the checkpoint's.")
     batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
     num_workers: int = flag(2, "Processes that read and decode clips.")
     num_beams: int | None = flag(None, "Beams (default: the model's own setting).")
     max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
     length_penalty: float | None = flag(None, "Above 0 favours longer sentences in beam search (default: the model's).")
+    device: str = flag("auto", "auto (a GPU if there is one), cpu or cuda.")
+    precision: str = flag("fp32", "fp32, bf16 (autocast), or amp: autocast to what the device is fast in, else fp32.")
     bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
     ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
@@ -36,5 +53,22 @@ class EvaluationArguments:
     seed: int = flag(42, "Seed of the bootstrap.")
 
     def __post_init__(self) -> None:
+        if isinstance(self.checkpoint, str):
+            self.checkpoint = [self.checkpoint]
         ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
         check_ranges(self, ranges | dict.fromkeys(("num_workers", "resamples"), (0, math.inf)))
+        problems = [
+            f"expected --{name} {', '.join(known[:-1])} or {known[-1]}, found '{getattr(self, name)}'"
+            for name, known in CHOICES.items()
+            if getattr(self, name) not in known
+        ]
+        if (count := len(self.checkpoint)) > 1:
+            if not self.output_dir:
+                problems.append(f"expected --output-dir FOLDER for the results of {count} checkpoints, found none")
+            if self.output_csv:
+                problems.append(
+                    f"expected one --checkpoint with --output-csv, found {count}; without it the predictions of each "
+                    f"are in a folder of its own"
+                )
+        if problems:
+            raise ConfigurationError("; ".join(problems))

@@ -18,7 +18,6 @@ KINDS = ("keypoints", "features")
 # What a model reads of a frame and in how many frames, unless flags say otherwise.
 _FRAME_FEATURES = {"conv_transformer": ("hand_places", "hand_shapes", "velocity")}
 _NUM_FRAMES = {"conv_transformer": 24}
-SCHEDULES = {"plateau": "reduce_lr_on_plateau"}  # short name -> HuggingFace's
 
 
 @dataclass
@@ -213,12 +212,19 @@ class GlossLossArguments:
 
     alpha: float = flag(1.0, "Weight of the gloss loss.")
     beta: float = flag(1.0, "Weight of the category loss.")
-    loss_type: str = flag("ce", "ce (cross-entropy) or focal (more weight to clips that are hard).")
+    loss_type: str = flag(
+        "ce",
+        "ce (cross-entropy), label_smoothing (with --label-smoothing, 0.1 if not given) or focal (more weight to clips "
+        "that are hard).",
+    )
     focal_gamma: float = flag(2.0, "Exponent of the focal loss: 0 is cross-entropy.")
     class_weights: str = flag("none", "none, or balanced: rare classes count as much as frequent ones.")
 
     def __post_init__(self) -> None:
-        for name, choices in (("loss_type", ("ce", "focal")), ("class_weights", ("none", "balanced"))):
+        for name, choices in (
+            ("loss_type", ("ce", "label_smoothing", "focal")),
+            ("class_weights", ("none", "balanced")),
+        ):
             if getattr(self, name) not in choices:
                 raise ConfigurationError(
                     f"expected --{name.replace('_', '-')} {' or '.join(choices)}, found '{getattr(self, name)}'"

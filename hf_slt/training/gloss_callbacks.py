@@ -1,11 +1,8 @@
-"""The figures of each epoch of a gloss run (a line for people, a row of `train_log.csv` for programs), early stop."""
+"""The figures of each epoch of a gloss run: a line for people, a row of `train_log.csv` for programs."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
-from transformers import EarlyStoppingCallback, TrainerControl, TrainerState, TrainingArguments
 
 from hf_slt.training.callbacks import EpochLogCallback
 
@@ -53,34 +50,3 @@ class GlossLogCallback(EpochLogCallback):
         if "learning_rate" in row:
             parts.append(f"lr {row['learning_rate']:.2e}")
         return " | ".join([*parts, f"{seconds:.0f} s"])
-
-
-class ResumableEarlyStopping(EarlyStoppingCallback):
-    """Early stopping that goes on counting when a run is resumed; transformers' own starts again at 0.
-
-    Args:
-        early_stopping_patience: Evaluations without a better score after which training stops.
-    """
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Count the evaluations since the best one in what the run did before it was cut off."""
-        super().on_train_begin(args, state, control, **kwargs)
-        name = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
-        scores = np.array([entry[name] for entry in state.log_history if name in entry])
-        if len(scores):
-            best = int(scores.argmax() if args.greater_is_better else scores.argmin())
-            self.early_stopping_patience_counter = len(scores) - 1 - best
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        metrics: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Count an evaluation of the validation split; that of the test split, after training, has other names."""
-        if f"eval_{args.metric_for_best_model.removeprefix('eval_')}" in (metrics or {}):
-            super().on_evaluate(args, state, control, metrics, **kwargs)

@@ -49,6 +49,7 @@ def focal_loss(
     gamma: float = 2.0,
     class_weights: torch.Tensor | None = None,
     label_smoothing: float = 0.0,
+    divisor: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Focal loss: cross-entropy in which clips that are easy already weigh less.
 
@@ -58,6 +59,7 @@ def focal_loss(
         - gamma: exponent of 0 or more; 0 is cross-entropy.
         - class_weights: `(C,)` w_c (the alpha of the paper); None: all 1.
         - label_smoothing: e in [0, 1), share of the target that is spread over all classes.
+        - divisor: () float in place of `sum_b w_{y_b}`, where these clips are a part of those of a step.
 
     Equation:
         `L = - sum_b sum_c w_c q_bc (1 - p_bc)^gamma log p_bc / sum_b w_{y_b}` with `p = softmax(logits)` and
@@ -85,7 +87,8 @@ def focal_loss(
     loss = terms.gather(-1, target[:, None])[:, 0]  # (B,)
     if label_smoothing:
         loss = (1 - label_smoothing) * loss + label_smoothing * terms.mean(-1)
-    return (loss * known).sum() / (weights * known).sum().clamp(min=torch.finfo(log_p.dtype).tiny)
+    divisor = (weights * known).sum() if divisor is None else divisor
+    return (loss * known).sum() / divisor.clamp(min=torch.finfo(log_p.dtype).tiny)
 
 
 def balanced_class_weights(labels: np.ndarray, num_classes: int) -> torch.Tensor:
@@ -121,7 +124,7 @@ class GlossLoss:
     Attributes:
         alpha: Weight of the gloss loss.
         beta: Weight of the category loss.
-        loss_type: `"ce"` or `"focal"`.
+        loss_type: `"ce"`, `"label_smoothing"` (cross-entropy with it) or `"focal"`.
         focal_gamma: Exponent of the focal loss.
         label_smoothing: Share of the target that is spread over all classes, in both heads.
         gloss_weights: `(C,)` class weights of the glosses, or None.
@@ -136,20 +139,49 @@ class GlossLoss:
     gloss_weights: torch.Tensor | None = None
     category_weights: torch.Tensor | None = None
 
-    def __call__(self, outputs: Any, labels: torch.Tensor, category_labels: torch.Tensor | None = None) -> torch.Tensor:
+    def __call__(
+        self,
+        outputs: Any,
+        labels: torch.Tensor,
+        category_labels: torch.Tensor | None = None,
+        divisors: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return the loss.
 
         Args:
             outputs: `gloss_logits (B, C)` and `category_logits (B, K)` or None.
             labels: `(B,)`.
             category_labels: `(B,)`, or None without categories.
+            divisors: `(2,)`, those of the whole step that these clips are a part of (see `divisors`); None: their own.
         """
-        loss = self.alpha * self._head(outputs["gloss_logits"], labels, self.gloss_weights)
+        gloss, category = (None, None) if divisors is None else divisors
+        loss = self.alpha * self._head(outputs["gloss_logits"], labels, self.gloss_weights, gloss)
         if category_labels is not None:
-            loss = loss + self.beta * self._head(outputs["category_logits"], category_labels, self.category_weights)
+            scores = outputs["category_logits"]
+            loss = loss + self.beta * self._head(scores, category_labels, self.category_weights, category)
         return loss
 
-    def _head(self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    def divisors(self, labels: torch.Tensor, category_labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the sums `(2,)` of the weights of the known labels of each head, by which its loss is divided."""
+        heads = ((labels, self.gloss_weights), (category_labels, self.category_weights))
+        return torch.stack([_weight_of(known, weights, like=labels) for known, weights in heads])
+
+    def _head(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        weights: torch.Tensor | None,
+        divisor: torch.Tensor | None,
+    ) -> torch.Tensor:
         gamma = self.focal_gamma if self.loss_type == "focal" else 0.0
         weights = None if weights is None else weights.to(logits.device)
-        return focal_loss(logits, labels, gamma, weights, self.label_smoothing)
+        return focal_loss(logits, labels, gamma, weights, self.label_smoothing, divisor)
+
+
+def _weight_of(labels: torch.Tensor | None, weights: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    if labels is None:
+        return torch.zeros((), device=like.device)
+    known = labels[labels != UNKNOWN]
+    return (
+        torch.tensor(float(len(known)), device=like.device) if weights is None else weights.to(like.device)[known].sum()
+    )

@@ -13,8 +13,8 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 
 from hf_slt.data.gloss.sampler import LengthGroupedSampler
 from hf_slt.evaluation.classification import compute_gloss_metrics
-from hf_slt.training.evaluation_loaders import OwnEvalLoader
 from hf_slt.training.gloss_losses import GlossLoss
+from hf_slt.training.run_trainer import RunTrainer
 
 
 class FixedOrder(torch.utils.data.Sampler):
@@ -34,10 +34,11 @@ class FixedOrder(torch.utils.data.Sampler):
         return len(self.order)
 
 
-class GlossTrainer(OwnEvalLoader, Trainer):
+class GlossTrainer(RunTrainer, Trainer):
     """Trainer of the gloss classifiers.
 
-    Training loss is `loss`; evaluation loss is the model's own, plain cross-entropy of both heads.
+    Training loss is `loss`, over all clips of a step whatever the accumulation and the processes; evaluation loss is
+    plain cross-entropy of both heads over the data set.
 
     Args:
         loss: The training loss.
@@ -47,8 +48,12 @@ class GlossTrainer(OwnEvalLoader, Trainer):
         last_output: Scores and labels of the last evaluation, in the order of its data set.
     """
 
+    clip_key = "files"
+    memory_settings = "--num-frames, or a smaller model"
+
     def __init__(self, *args: Any, loss: GlossLoss | None = None, **kwargs: Any):
         super().__init__(*args, compute_metrics=score_predictions, **kwargs)
+        self.model_accepts_loss_kwargs = True  # compute_loss divides by what _get_num_items_in_batch counts
         self.label_smoother = None  # the training loss smooths, and evaluation does not
         self.loss = loss or GlossLoss(label_smoothing=self.args.label_smoothing_factor)
         self.last_output: EvalLoopOutput | None = None
@@ -68,14 +73,36 @@ class GlossTrainer(OwnEvalLoader, Trainer):
         labels, categories = inputs["labels"], inputs.get("category_labels")
         # Without the labels the model does not compute its own loss, which would be thrown away.
         outputs = model(**{name: value for name, value in inputs.items() if "labels" not in name})
-        loss = self.loss(outputs, labels, categories)
+        loss = self.finite_loss(self.loss(outputs, labels, categories, num_items_in_batch))
         hits = (outputs["gloss_logits"].detach().argmax(-1) == labels).sum()
-        self._count(loss.detach() * len(labels), hits, len(labels))
+        self._count(self.loss(outputs, labels, categories).detach() * len(labels), hits, len(labels))
+        # The gradients of the processes are averaged, and the loss of each is a part of the sum.
+        loss = loss * (1 if num_items_in_batch is None else self.accelerator.num_processes)
         return (loss, outputs) if return_outputs else loss
 
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> torch.Tensor:
+        """Return the divisors `(2,)` of the losses of both heads over all batches of a step, of all processes."""
+        divisors = [self.loss.divisors(b["labels"], b.get("category_labels")) for b in batch_samples]
+        total = torch.stack(divisors).sum(0) if divisors else torch.zeros(2)
+        return self.accelerator.reduce(total.to(device), "sum")
+
     def _count(self, loss: torch.Tensor, hits: torch.Tensor, clips: int) -> None:
+        if not torch.isfinite(loss):  # the batch was left out
+            return
         sums = torch.stack((loss.float(), hits.float(), torch.full_like(loss, clips, dtype=torch.float32)))
         self._sums = sums if self._sums is None else self._sums + sums
+
+    def run_state(self) -> dict[str, Any]:
+        """Return also the figures of the epoch so far, of all processes."""
+        sums = torch.zeros(3, device=self.args.device) if self._sums is None else self._sums
+        return {**super().run_state(), "train_sums": self.accelerator.reduce(sums, "sum").tolist()}
+
+    def load_run_state(self, state: dict[str, Any]) -> None:
+        """Take over the state, the figures of the epoch so far on the first process."""
+        super().load_run_state(state)
+        sums = torch.tensor(state.get("train_sums", [0.0] * 3), device=self.args.device)
+        if sums[2]:
+            self._sums = sums if self.is_world_process_zero() else torch.zeros_like(sums)
 
     def take_train_figures(self) -> dict[str, float]:
         """Return `train_loss` and `train_accuracy` over all clips since the last call, of all processes.
@@ -92,24 +119,40 @@ class GlossTrainer(OwnEvalLoader, Trainer):
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if not self.args.length_grouping:
             return super()._get_train_sampler(dataset)
-        # The processes take turns in taking batches: what they work on at a time has one length too.
-        batch = self.args.train_batch_size * self.accelerator.num_processes
+        # What the processes work on at a time, and what makes one step, has one length.
+        batch = self._train_batch_size * self.accelerator.num_processes * self.args.gradient_accumulation_steps
         return LengthGroupedSampler(dataset.lengths, batch, seed=self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler | None:
         return FixedOrder(evaluation_order(eval_dataset))
 
-    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
         """Evaluate a data set; what it returns is in the order of the data set, not of the batches."""
         dataset = dataloader.dataset
         # The Trainer expects each of these in every batch, or takes the batches for unlabelled.
         self.label_names = ["labels"] if dataset.category_labels is None else ["labels", "category_labels"]
-        output = super().evaluation_loop(dataloader, *args, **kwargs)
+        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
         back = np.argsort(evaluation_order(dataset))
         self.last_output = output._replace(
             predictions=reorder(output.predictions, back), label_ids=reorder(output.label_ids, back)
         )
+        output.metrics[f"{metric_key_prefix}_loss"] = self._plain_loss(output.predictions, output.label_ids)
         return self.last_output
+
+    def _plain_loss(self, predictions: Any, label_ids: Any) -> float:
+        """Return the loss of all clips, of which each is there once; the mean over batches would count some twice."""
+        scores = [None if head is None else torch.from_numpy(head) for head in split_heads(predictions)]
+        labels = [None if head is None else torch.from_numpy(head) for head in split_heads(label_ids)]
+        config = self.model.config
+        heads = {"gloss_logits": scores[0], "category_logits": scores[1]}
+        return float(GlossLoss(config.alpha, config.beta)(heads, *labels))
 
 
 def evaluation_order(dataset: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Checks of a run before its first step, beside those of the data."""
+"""What comes before the first step of a run, beside the checks of the data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 import logging
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
+import torch
+import transformers
 from transformers import PretrainedConfig
 
 from hf_slt.data.corpus import CorpusPaths
@@ -20,6 +23,16 @@ _RESULTS = ("train_results.json", "eval_results.json", "test_results.json", "all
 _PREDICTIONS = ("eval_predictions.csv", "test_predictions.csv")
 
 
+def prepare_torch(training_args: Any) -> None:
+    """Set threads, seeds and determinism; before the model is built, because its weights are drawn."""
+    if training_args.num_threads:
+        torch.set_num_threads(training_args.num_threads)
+    if training_args.full_determinism:
+        transformers.enable_full_determinism(training_args.seed)
+    else:
+        transformers.set_seed(training_args.seed)
+
+
 def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
     """Raise `ConfigurationError` unless there is a training split and, if the run evaluates, a validation split."""
     flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}
@@ -30,24 +43,20 @@ def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
         )
 
 
-def check_checkpoint(path: str | None, config: PretrainedConfig | None = None) -> None:
+def check_checkpoint(path: str | None, config: PretrainedConfig) -> None:
     """Hold the folder to resume from, if any, against the run.
 
     Args:
         path: The folder, `checkpoint-N`.
-        config: The configuration of the model that is to go on; None checks the folder alone.
+        config: The configuration of the model that is to go on.
 
     Raises:
-        ConfigurationError: It holds no state of a run, or another model.
+        ConfigurationError: It holds another model.
     """
     if not path:
         return
-    if not (Path(path) / "trainer_state.json").is_file():
-        raise ConfigurationError(
-            f"expected a checkpoint-N folder in --resume_from_checkpoint, found no trainer_state.json in '{path}'"
-        )
     stored = Path(path) / "config.json"
-    if config is None or not stored.is_file():
+    if not stored.is_file():
         return
     before, now = json.loads(stored.read_text(encoding="utf-8")), json.loads(config.to_json_string(use_diff=False))
     # The file leaves out what is a default: only keys that it holds can be compared.

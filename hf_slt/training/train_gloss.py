@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import torch
-import transformers
+import numpy as np
 from accelerate import PartialState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -28,6 +27,8 @@ from hf_slt.training.build_gloss import (
 )
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.callbacks import EpochCallback, QuietProgressCallback
+from hf_slt.training.checkpoints import checkpoint_to_resume
+from hf_slt.training.early_stopping import ResumableEarlyStopping
 from hf_slt.training.gloss_arguments import (
     GlossAugmentationArguments,
     GlossDataArguments,
@@ -35,12 +36,13 @@ from hf_slt.training.gloss_arguments import (
     GlossLossArguments,
     GlossModelArguments,
 )
-from hf_slt.training.gloss_callbacks import GlossLogCallback, ResumableEarlyStopping
+from hf_slt.training.gloss_callbacks import GlossLogCallback
 from hf_slt.training.gloss_losses import GlossLoss
 from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_files
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
-from hf_slt.training.run_checks import check_checkpoint, remove_old_results
+from hf_slt.training.init_checkpoint import initialize_from
+from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +75,8 @@ def run_train_gloss(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
-    check_checkpoint(training_args.resume_from_checkpoint)
+    if training_args.resume_from_checkpoint:
+        training_args.resume_from_checkpoint = checkpoint_to_resume(training_args.resume_from_checkpoint, output_dir)
     check_needed_splits(data_args, training_args)
     extractor = build_feature_extractor(feature_args, data_args, model_args.model)
     check_mirroring(augmentation_args, extractor)
@@ -85,6 +88,10 @@ def run_train_gloss(
     config = build_config(model_args, loss_args, extractor.input_size, resolve_classes(data_args, report))
     check_checkpoint(training_args.resume_from_checkpoint, config)
     model = build_model(config)
+    if training_args.init_checkpoint:
+        report_path = output_dir / "init_report.json"
+        initialize_from(model, training_args.init_checkpoint, training_args.allow_partial_init, report_path)
+    take_gloss_subset(report, training_args.subset_size, training_args.seed)
     logger.info(describe_run(model, report, model_args.model))
     epoch = SharedEpoch()
     splits = build_gloss_datasets(
@@ -97,6 +104,14 @@ def run_train_gloss(
             remove_old_results(output_dir)
         write_gloss_run_files(output_dir, effective, report)
     return train_and_score_gloss(trainer, splits)
+
+
+def take_gloss_subset(report: GlossContractReport, size: int | None, seed: int) -> None:
+    """Keep `size` clips of train and of validation at most, drawn by the seed; None keeps all."""
+    for split, rows in report.rows.items():
+        if size is not None and split != "test" and size < len(rows):
+            chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:size]
+            report.rows[split] = [rows[index] for index in sorted(chosen.tolist())]
 
 
 def check_needed_splits(data_args: GlossDataArguments, training_args: GlossTrainingArguments) -> None:
@@ -117,16 +132,6 @@ def check_mirroring(augmentation_args: GlossAugmentationArguments, extractor: Gl
             f"expected a layout that names left and right to mirror clips, found '{extractor.layout().name}'; give "
             f"--layout, or --augment-flip 0"
         )
-
-
-def prepare_torch(training_args: GlossTrainingArguments) -> None:
-    """Set threads, seeds and determinism; before the model is built, because its weights are drawn."""
-    if training_args.num_threads:
-        torch.set_num_threads(training_args.num_threads)
-    if training_args.full_determinism:
-        transformers.enable_full_determinism(training_args.seed)
-    else:
-        transformers.set_seed(training_args.seed)
 
 
 def describe_run(model: Any, report: GlossContractReport, name: str) -> str:
@@ -157,7 +162,7 @@ def build_gloss_trainer(
         loss=loss,
         train_dataset=splits["train"],
         eval_dataset=splits.get("validation"),
-        data_collator=DataCollatorForGlossClassification(extractor.pad),
+        data_collator=DataCollatorForGlossClassification(extractor.pad, with_names=True),
         processing_class=extractor,
         callbacks=[EpochCallback(epoch), log, *stop],
     )
@@ -172,7 +177,7 @@ def train_and_score_gloss(trainer: GlossTrainer, splits: dict[str, GlossDataset]
     """Train, save the best model at the root of the run, score validation and test, write the results."""
     result = trainer.train(resume_from_checkpoint=trainer.args.resume_from_checkpoint)
     trainer.save_model()
-    trainer.save_metrics("train", result.metrics)
+    trainer.save_metrics("train", {**result.metrics, "train_skipped_batches": trainer.skipped_batches})
     trainer.save_state()
     metrics: dict[str, Any] = {}
     for prefix, split in (("eval", "validation"), ("test", "test")):

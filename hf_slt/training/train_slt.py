@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import torch
-import transformers
+import numpy as np
 from accelerate import PartialState
 from transformers.trainer_callback import ProgressCallback
 
@@ -26,8 +25,17 @@ from hf_slt.training.build_slt import (
     warn_of_unknown_characters,
 )
 from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
+from hf_slt.training.checkpoints import checkpoint_to_resume
+from hf_slt.training.early_stopping import ResumableEarlyStopping
+from hf_slt.training.init_checkpoint import initialize_from
 from hf_slt.training.results import save_predictions, write_run_files
-from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, check_splits, remove_old_results
+from hf_slt.training.run_checks import (
+    check_checkpoint,
+    check_mixed_streams,
+    check_splits,
+    prepare_torch,
+    remove_old_results,
+)
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
 
@@ -89,7 +97,8 @@ def run_train_slt(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
-    check_checkpoint(training_args.resume_from_checkpoint)
+    if training_args.resume_from_checkpoint:
+        training_args.resume_from_checkpoint = checkpoint_to_resume(training_args.resume_from_checkpoint, output_dir)
     paths = data_args.corpus_paths()
     check_mixed_streams(augmentation_args.mix_streams(), paths.streams)
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
@@ -100,15 +109,17 @@ def run_train_slt(
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
     )
-    if training_args.num_threads:
-        torch.set_num_threads(training_args.num_threads)
-    transformers.set_seed(training_args.seed)
+    corpus = take_subset(corpus, training_args.subset_size, training_args.seed)
+    prepare_torch(training_args)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
     warn_of_unknown_characters(
         tokenizer, {split: data["text"][:] for split, data in corpus.items() if split != "train"}
     )
     model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer)
     check_checkpoint(training_args.resume_from_checkpoint, model.config)
+    if training_args.init_checkpoint:
+        report_path = output_dir / "init_report.json"
+        initialize_from(model, training_args.init_checkpoint, training_args.allow_partial_init, report_path)
     processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
@@ -123,6 +134,7 @@ def run_train_slt(
         augmentation_args.mix_streams(),
         training_args.seed,
         epoch,
+        with_ids=True,
     )
     trainer = build_trainer(model, processor, splits, collator, training_args, epoch)
     if trainer.is_world_process_zero():
@@ -130,6 +142,18 @@ def run_train_slt(
             remove_old_results(output_dir)
         write_run_files(output_dir, effective, corpus)
     return train_and_score(trainer, processor, splits, corpus)
+
+
+def take_subset(corpus: datasets.DatasetDict, size: int | None, seed: int) -> datasets.DatasetDict:
+    """Return the corpus with `size` clips of train and of validation at most, drawn by the seed; None leaves it."""
+    if size is None:
+        return corpus
+    chosen = {}
+    for split, data in corpus.items():
+        kept = len(data) if split == "test" else min(size, len(data))
+        rows = np.random.default_rng([seed, len(data)]).permutation(len(data))[:kept]
+        chosen[split] = data.select(sorted(rows.tolist()))
+    return datasets.DatasetDict(chosen)
 
 
 def transform_splits(
@@ -163,6 +187,7 @@ def build_trainer(
 ) -> MultiStreamTrainer:
     """Build the trainer with the callbacks of the project."""
     report = EpochReportCallback(Path(args.output_dir) / "train_log.csv", args.num_samples)
+    stop = [ResumableEarlyStopping(early_stopping_patience=args.early_stop)] if args.early_stop else []
     # Beams and length are the model's own: whoever loads it generates as it was selected.
     model.generation_config.num_beams = args.generation_num_beams
     model.generation_config.length_penalty = args.generation_length_penalty
@@ -174,7 +199,7 @@ def build_trainer(
         data_collator=collator,
         processing_class=processor.tokenizer,
         tokenize=args.bleu_tokenize,
-        callbacks=[EpochCallback(epoch), report],
+        callbacks=[EpochCallback(epoch), report, *stop],
     )
     report.trainer = trainer
     if not args.disable_tqdm:
@@ -191,7 +216,7 @@ def train_and_score(
     trainer.save_model()
     if trainer.is_world_process_zero():
         processor.save_pretrained(trainer.args.output_dir)
-    trainer.save_metrics("train", result.metrics)
+    trainer.save_metrics("train", {**result.metrics, "train_skipped_batches": trainer.skipped_batches})
     trainer.save_state()
     metrics = {}
     for prefix, split in (("eval", "validation"), ("test", "test")):

@@ -1,4 +1,4 @@
-"""Seq2SeqTrainer where translation needs it to differ: raw references, and label smoothing in training only."""
+"""Seq2SeqTrainer where translation needs it to differ: raw references, and losses per token over whole data sets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer
 from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
@@ -13,7 +14,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.metrics import compute_translation_metrics
 from hf_slt.models.multistream.modeling_multistream import sequence_loss
-from hf_slt.training.evaluation_loaders import OwnEvalLoader
+from hf_slt.training.run_trainer import RunTrainer
 
 
 def reference_sentences(dataset: Any) -> list[str]:
@@ -21,7 +22,7 @@ def reference_sentences(dataset: Any) -> list[str]:
     return list(dataset.with_format(None)["text"])
 
 
-class MultiStreamTrainer(OwnEvalLoader, Seq2SeqTrainer):
+class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
     """Trainer that scores generated sentences against the raw sentences of the data set, never against label ids.
 
     Args:
@@ -33,12 +34,15 @@ class MultiStreamTrainer(OwnEvalLoader, Seq2SeqTrainer):
         last_references: Their references.
     """
 
+    memory_settings = "--image-size, --sequence-length, or a smaller model or --backbone"
+
     def __init__(self, *args: Any, tokenize: str = "13a", **kwargs: Any):
         super().__init__(*args, compute_metrics=self._score, **kwargs)
         self.label_smoother = None  # compute_loss smooths, in training only
         self.tokenize = tokenize
         self.last_predictions: list[str] = []
         self.last_references: list[str] = []
+        self._loss_sums: list[torch.Tensor] = []
 
     def compute_loss(
         self,
@@ -60,17 +64,48 @@ class MultiStreamTrainer(OwnEvalLoader, Seq2SeqTrainer):
         loss = sequence_loss(outputs.logits, labels, num_items, smoothing)
         if ctc_weight:
             loss = (1 - ctc_weight) * loss + ctc_weight * outputs.ctc_loss
+        loss = self.finite_loss(loss) if model.training else loss
         if self.args.average_tokens_across_devices and num_items_in_batch is not None and model.training:
             # The tokens were counted on all processes, whose gradients are averaged afterwards.
             loss = loss * self.accelerator.num_processes
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 
-    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """Evaluate a data set; its raw sentences are the references."""
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Evaluate a data set; its raw sentences are the references, and its loss is the mean over all its tokens."""
         self.last_references = reference_sentences(dataloader.dataset)
         # Seq2SeqTrainer would keep the clips that are repeated to fill the last batch of several processes.
         self.gather_function = self.accelerator.gather_for_metrics
-        return super().evaluation_loop(dataloader, *args, **kwargs)
+        self._loss_sums = []
+        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        if self._loss_sums:
+            loss, tokens = torch.cat(self._loss_sums).sum(0).tolist()
+            output.metrics[f"{metric_key_prefix}_loss"] = loss / max(tokens, 1)
+        return output
+
+    def prediction_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """Generate the sentences of a batch; each clip's loss is counted once, however many processes there are."""
+        inputs = self._prepare_inputs(inputs)
+        given = {name: value for name, value in inputs.items() if name not in ("labels", "decoder_input_ids")}
+        _, tokens, _ = super().prediction_step(model, given, prediction_loss_only, *args, **kwargs)
+        labels = inputs["labels"]
+        with torch.no_grad(), self.compute_loss_context_manager():
+            logits = model(**{name: value for name, value in inputs.items() if name != "labels"}).logits
+        losses = F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none").sum(1)  # (B,)
+        sums = torch.stack((losses, (labels != -100).sum(1).to(losses.dtype)), dim=1).double()  # (B, 2)
+        self._loss_sums.append(self.accelerator.gather_for_metrics(sums).cpu())
+        longest = self.model.generation_config.max_length
+        if longest and labels.shape[-1] < longest:
+            labels = self._pad_tensors_to_max_len(labels, longest)
+        return sums[:, 0].sum() / sums[:, 1].sum().clamp(min=1), tokens, labels
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         # A tied weight is stored once: the names under which it is not stored are not missing.

@@ -111,13 +111,16 @@ def evaluated(trained, corpus, tmp_path_factory):
 
 def test_evaluation_repeats_the_scores_of_the_run(trained, evaluated):
     folder, _, log = evaluated
-    results, expected = read_json(folder / "test_results.json"), read_json(trained.folder / "test_results.json")
+    report, expected = read_json(folder / "report.json"), read_json(trained.folder / "test_results.json")
+    (results,) = report["checkpoints"]
     for name in SCORES:
-        assert results[f"test_{name}"] == pytest.approx(expected[f"test_{name}"])
-    assert results["test_signature"] == expected["test_signature"]
-    assert results["test_clips"] == 2 and len(results["test_chrf_interval"]) == 2
-    rows = read_csv(folder / "test_predictions.csv")
+        assert results[name] == report["mean"][name] == pytest.approx(expected[f"test_{name}"])
+    assert report["std"] is None and report["split"] == "test"
+    assert results["signature"] == expected["test_signature"]
+    assert results["clips"] == 2 and len(results["chrf_interval"]) == 2
+    rows = read_csv(folder / "predictions.csv")
     assert list(rows[0]) == ["video_id", "prediction", "reference", "latency_ms"]
+    assert float(rows[0]["latency_ms"]) > 0
     run_rows = read_csv(trained.folder / "test_predictions.csv")
     assert [row["prediction"] for row in rows] == [row["prediction"] for row in run_rows]
     assert f"results in {folder}" in log
@@ -125,13 +128,13 @@ def test_evaluation_repeats_the_scores_of_the_run(trained, evaluated):
 
 def test_seen_and_unseen_sentences_are_scored_apart(evaluated):
     # clip7 has the sentence of the training clip vid1_foo
-    results = read_json(evaluated[0] / "test_results.json")
-    assert results["test_seen_clips"] == results["test_unseen_clips"] == 1
-    assert {"test_seen_wer", "test_unseen_bleu"} <= set(results)
+    (results,) = read_json(evaluated[0] / "report.json")["checkpoints"]
+    assert results["seen_clips"] == results["unseen_clips"] == 1
+    assert {"seen_wer", "unseen_bleu"} <= set(results)
 
 
 def test_ablation_scores_every_blanked_stream(evaluated):
-    table = read_json(evaluated[0] / "test_results.json")["test_ablation"]
+    table = read_json(evaluated[0] / "report.json")["checkpoints"][0]["ablation"]
     streams = ("face", "left_hand", "right_hand", "pose")
     cases = {f"{word} {stream}" for word in ("without", "only") for stream in streams}
     assert set(table) == {"all streams", "without images", *cases}
@@ -144,7 +147,7 @@ def test_a_checkpoint_of_the_run_can_be_evaluated(trained, evaluated, tmp_path):
     best = "checkpoint-4" if (trained.folder / "checkpoint-4").exists() else "checkpoint-2"
     flags = ["--checkpoint", trained.folder / best, *[f for f in flags[2:] if f != "--ablate-streams"]]
     run_main("eval_slt", [*flags, "--output-dir", tmp_path])
-    assert read_json(tmp_path / "test_results.json")["test_clips"] == 2
+    assert read_json(tmp_path / "report.json")["checkpoints"][0]["clips"] == 2
 
 
 def refused(capsys, script, argv):
@@ -161,8 +164,8 @@ def test_clips_of_the_training_run_are_not_evaluated(trained, corpus, tmp_path, 
     assert f"found:    it is in the {split} split" in error and SPLITS[split][0] in error
     assert [path.name for path in tmp_path.iterdir()] == ["contract_report.json"]
     run_main("eval_slt", [*flags, "--output-dir", tmp_path, "--allow-overlap", "--resamples", "0"])
-    results = read_json(tmp_path / "test_results.json")
-    assert results["test_clips"] == len(SPLITS[split]) and "test_bleu_interval" not in results
+    (results,) = read_json(tmp_path / "report.json")["checkpoints"]
+    assert results["clips"] == len(SPLITS[split]) and "bleu_interval" not in results
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ def test_recipe_trains_and_reports_seen_and_unseen_sentences_apart(real_data_dir
     run_train_slt(*arguments, effective)
 
     argv = [*data, "--checkpoint", run, "--index", test]
-    report = run_evaluate_slt(*parse_arguments([DataArguments, EvaluationArguments], argv)[0])
-    assert (report["test_clips"], report["test_seen_clips"], report["test_unseen_clips"]) == (40, 26, 14)
-    low, high = report["test_wer_interval"]
-    assert low <= report["test_wer"] <= high
-    assert "tok:none" in report["test_signature"]
+    (scores,) = run_evaluate_slt(*parse_arguments([DataArguments, EvaluationArguments], argv)[0])["checkpoints"]
+    assert (scores["clips"], scores["seen_clips"], scores["unseen_clips"]) == (40, 26, 14)
+    low, high = scores["wer_interval"]
+    assert low <= scores["wer"] <= high
+    assert "tok:none" in scores["signature"]
     # Signs were learnt at all: most common glosses alone reach 80.
-    assert report["test_wer"] < 100
+    assert scores["wer"] < 100

@@ -30,7 +30,8 @@ def test_five_sentences_come_back_exactly(real_data_dir, tmp_path):
 
     index = ["--checkpoint", str(run), "--index", str(corpus / "index/train.csv"), "--allow-overlap"]
     report = run_evaluate_slt(*parse_arguments([DataArguments, EvaluationArguments], [*data, *index])[0])
-    assert report["test_exact_match"] == 100 and report["test_cer"] == 0 and report["test_clips"] == 5
-    with (run / "eval_train" / "test_predictions.csv").open(encoding="utf-8", newline="") as file:
+    (scores,) = report["checkpoints"]
+    assert scores["exact_match"] == 100 and scores["cer"] == 0 and scores["clips"] == 5
+    with (run / "eval_train" / "predictions.csv").open(encoding="utf-8", newline="") as file:
         predictions = {row["prediction"] for row in csv.DictReader(file)}
     assert "und nun die wettervorhersage für morgen donnerstag den zwölften august ." in predictions

@@ -84,7 +84,11 @@ TRAINING_FLAGS = [
     ("--use-cpu", None, "use_cpu", True),
 ]
 EVALUATION_FLAGS = [
-    ("--checkpoint", "R", "checkpoint", "R"),
+    ("--checkpoint", "R", "checkpoint", ["R"]),
+    ("--output-csv", "p.csv", "output_csv", "p.csv"),
+    ("--tokenizer", "T", "tokenizer", "T"),
+    ("--device", "cpu", "device", "cpu"),
+    ("--precision", "amp", "precision", "amp"),
     ("--index", "e.csv", "index", "e.csv"),
     ("--eval-index", "e.csv", "index", "e.csv"),
     ("--output-dir", "O", "output_dir", "O"),
@@ -178,7 +182,6 @@ def test_corpus_paths_of_the_flags():
         ({}, "expected --output_dir FOLDER for the run, found none"),
         ({**RUN, "metric_for_best_model": "bleu5"}, r"out of \['eval_bleu', .*'eval_wer'.*found 'bleu5'"),
         ({**RUN, "bleu_tokenize": "14a"}, "14a"),
-        ({**RUN, "resume_from_checkpoint": "nowhere"}, "a checkpoint-N folder .* found none in 'nowhere'"),
     ],
 )
 def test_what_would_fail_after_an_epoch_fails_at_once(values, message):

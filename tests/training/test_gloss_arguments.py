@@ -179,7 +179,7 @@ def test_clips_that_are_not_given(values, message):
         (GlossDataArguments, {"data_dtype": "int8"}, "--data-dtype float32 or float16, found 'int8'"),
         (GlossModelArguments, {"model": "lstm"}, r"--model out of \['transformer', .*found 'lstm'"),
         (GlossModelArguments, {"hidden1": 0, "dropout": 2.0}, r"--hidden1 of 1 or more.*--dropout in \[0, 1\]"),
-        (GlossLossArguments, {"loss_type": "mse"}, "--loss-type ce or focal, found 'mse'"),
+        (GlossLossArguments, {"loss_type": "mse"}, "--loss-type ce or label_smoothing or focal, found 'mse'"),
         (GlossLossArguments, {"class_weights": "some"}, "--class-weights none or balanced, found 'some'"),
         (GlossLossArguments, {"alpha": -1}, "--alpha of 0 or more, found -1"),
         (GlossLossArguments, {"alpha": 0, "beta": 0}, "--alpha or --beta above 0"),

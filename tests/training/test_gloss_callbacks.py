@@ -5,7 +5,8 @@ from transformers import TrainerControl, TrainerState
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.callbacks import earlier_rows
-from hf_slt.training.gloss_callbacks import LOG_COLUMNS, GlossLogCallback, ResumableEarlyStopping
+from hf_slt.training.early_stopping import ResumableEarlyStopping
+from hf_slt.training.gloss_callbacks import LOG_COLUMNS, GlossLogCallback
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 
 
@@ -29,8 +30,16 @@ def test_a_resumed_run_writes_the_rows_after_its_checkpoint_again(tmp_path):
     rows = [f"{epoch},{10 * epoch},1.5" + "," * (len(LOG_COLUMNS) - 3) for epoch in (1, 2, 3)]
     path.write_text("\n".join([",".join(LOG_COLUMNS), *rows, ""]))
     assert [row["step"] for row in earlier_rows(path, 20)] == ["10", "20"]
-    log.on_train_begin(None, TrainerState(is_world_process_zero=True, global_step=20), None)
+    args = GlossTrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    history = [{"step": 20, "loss": 0.7, "learning_rate": 0.1}, {"step": 20, "eval_loss": 1.0}]
+    state = TrainerState(is_world_process_zero=True, global_step=20, log_history=history)
+    log.on_train_begin(args, state, None)
     assert path.read_text().splitlines() == [",".join(LOG_COLUMNS), *rows[:2]]
+    assert log.figures == {"loss": 0.7, "learning_rate": 0.1}
+    # The evaluation of step 20 was cut off: its row is about to be written again.
+    state = TrainerState(is_world_process_zero=True, global_step=20, log_history=history[:1])
+    log.on_train_begin(args, state, None)
+    assert path.read_text().splitlines() == [",".join(LOG_COLUMNS), *rows[:1]]
     log.on_train_begin(None, TrainerState(is_world_process_zero=True), None)
     assert path.read_text().splitlines() == [",".join(LOG_COLUMNS)]
 

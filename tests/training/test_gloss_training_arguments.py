@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+import transformers
 from transformers import get_scheduler
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training import gloss_training_arguments
-from hf_slt.training.gloss_training_arguments import GlossTrainingArguments, amp_dtype, checkpoint_to_resume
+from hf_slt.training import run_settings
+from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.parsing import parse_arguments
+from hf_slt.training.run_settings import amp_dtype
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +67,7 @@ def test_without_evaluation_there_is_no_best_model():
 
 @pytest.mark.parametrize("supported", [True, False])
 def test_amp_on_a_cpu_is_bf16_where_it_has_units_for_it(monkeypatch, caplog, supported):
-    monkeypatch.setattr(gloss_training_arguments.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(run_settings.torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: supported, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
     args = arguments(amp=True, use_cpu=False)
@@ -87,31 +89,12 @@ def test_a_precision_that_was_asked_for_goes_before_amp():
 
 def test_memory_is_pinned_for_a_gpu_only(monkeypatch):
     assert not arguments().dataloader_pin_memory
-    monkeypatch.setattr(gloss_training_arguments.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(run_settings.torch.cuda, "is_available", lambda: True)
     for flags, expected in (({}, True), ({"pin_memory": False}, False), ({"dataloader_pin_memory": False}, False)):
         args = GlossTrainingArguments.__new__(GlossTrainingArguments)
-        monkeypatch.setattr(gloss_training_arguments.TrainingArguments, "__post_init__", lambda self: None)
+        monkeypatch.setattr(transformers.TrainingArguments, "__post_init__", lambda self: None)
         args.__init__(output_dir="R", **flags)
         assert args.dataloader_pin_memory is expected
-
-
-def test_resume_without_a_folder_takes_the_newest_checkpoint(tmp_path):
-    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-old", "eval"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "checkpoint-99").touch()
-    newest = str(tmp_path / "checkpoint-10")
-    for flags in (["--resume"], ["--resume", "true"], ["--resume", newest]):
-        assert parse("--output_dir", str(tmp_path), *flags).resume_from_checkpoint == newest
-    (tmp_path / "c.yml").write_text("resume: true\n")
-    assert parse("--output_dir", str(tmp_path), "--config", str(tmp_path / "c.yml")).resume_from_checkpoint == newest
-    assert parse().resume_from_checkpoint is None
-
-
-def test_there_has_to_be_a_checkpoint(tmp_path):
-    with pytest.raises(ConfigurationError, match=rf"checkpoint-N folder in {tmp_path} to --resume from, found none"):
-        checkpoint_to_resume("true", tmp_path)
-    with pytest.raises(ConfigurationError, match="a checkpoint-N folder in --resume, found none in 'nowhere'"):
-        checkpoint_to_resume("nowhere", tmp_path)
 
 
 @pytest.mark.parametrize(

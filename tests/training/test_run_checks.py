@@ -15,8 +15,7 @@ def checkpoint(tmp_path):
 
 
 def test_a_checkpoint_of_the_same_model_is_accepted(checkpoint):
-    check_checkpoint(None)
-    check_checkpoint(checkpoint)
+    check_checkpoint(None, tiny_model(streams=["pose"]).config)
     check_checkpoint(checkpoint, tiny_model(streams=["pose"]).config)
 
 
@@ -27,11 +26,6 @@ def test_a_checkpoint_of_another_model_names_what_differs(checkpoint):
     config.text_config.d_ff += 1
     with pytest.raises(ConfigurationError, match=rf"temporal_dim_feedforward was {was}, is 48; text_config.d_ff was"):
         check_checkpoint(checkpoint, config)
-
-
-def test_a_folder_without_a_run_is_no_checkpoint(tmp_path):
-    with pytest.raises(ConfigurationError, match="found no trainer_state.json in"):
-        check_checkpoint(str(tmp_path))
 
 
 def test_a_stream_that_is_not_read_cannot_be_mixed():

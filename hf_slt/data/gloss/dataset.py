@@ -81,13 +81,14 @@ class GlossDataset:
         return len(self.files)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return `input_values` `(T, F)`, `attention_mask` `(T,)`, `labels` and, if known at all, `category_labels`."""
+        """Return `input_values` `(T, F)`, `attention_mask` `(T,)`, `file`, `labels`, and `category_labels` if known."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"clip {index} of {len(self)}")
         clip, augmented = self.raw(index), self.augmentation is not None
         clip = self._augment(clip, self.files[index]) if augmented else clip
         encode = self.feature_extractor.encode_clip
         item = dict(encode(clip.values, clip.mask, clip.aspect_ratio, resample=not augmented))
+        item["file"] = self.files[index]
         item["labels"] = int(self.labels[index])
         if self.category_labels is not None:
             item["category_labels"] = int(self.category_labels[index])

@@ -12,6 +12,15 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING, AutoConf
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 
+_CHOICES = {
+    "backbone_pooling": ("mean", "cls"),
+    "pose_encoder": ("mlp", "none"),
+    "projector_type": ("linear", "mlp"),
+    "temporal_norm": ("pre", "post"),
+    "temporal_activation": ("gelu", "relu"),
+    "position_embedding_type": ("sinusoidal", "learned"),
+}
+
 
 def small_vit_config(
     image_size: int, hidden_size: int | None = None, num_layers: int | None = None
@@ -117,19 +126,26 @@ class MultiStreamConfig(PretrainedConfig):
         num_pose_landmarks (`int`): L, the number of points in `pose_values (B, T, 3L)`.
         pose_hidden_size (`int`): Width of the hidden layer of the pose MLP.
         pose_motion (`bool`): The pose MLP also sees the difference to the previous frame.
+        pose_encoder (`str`): `"mlp"`, or `"none"`: the projector sees the landmarks as they are.
         projector_dim (`int`): Width of each stream's projector.
+        projector_type (`str`): `"linear"` (linear, norm, GELU) or `"mlp"` (norm, linear, GELU, linear).
+        fusion_norm (`bool`): A layer norm over the concatenated projections of a frame, before they are fused.
         d_model (`int`): Width of the encoder.
         temporal_layers (`int`): Layers of the temporal transformer.
         temporal_heads (`int`): Its attention heads; must divide `d_model`.
         temporal_dim_feedforward (`int`): Width of its feed-forward layers.
         temporal_dropout (`float`): Dropout probability in the encoder.
         temporal_kernel_size (`int`): Frames seen by the convolution before the transformer; odd; 0 leaves it out.
+        temporal_norm (`str`): `"pre"` or `"post"`: norms before or behind its layers (Xiong et al. 2020).
+        temporal_activation (`str`): Activation of the feed-forward layers: `"gelu"` or `"relu"`.
+        position_embedding_type (`str`): `"sinusoidal"`, for clips of any length, or `"learned"`.
+        max_position_embeddings (`int`): Longest clip with learned positions, in states.
         temporal_stride (`int`): The encoder returns one state for this many frames; above 1 it needs the convolution.
         ctc_weight (`float`): Share of a CTC loss on the encoder's states in the training loss, in [0, 1); 0 = none.
         ctc_decoding_weight (`float`): Share of CTC in the scores of generated tokens, in [0, 1]; needs `ctc_weight`.
         bridge (`bool`): Learn a projection between an encoder and a text decoder of different widths.
         text_config (`PretrainedConfig` or `dict`): Seq2seq language model whose decoder writes the sentence.
-        initializer_range (`float`): Standard deviation of the learned vectors that stand for a missing stream.
+        initializer_range (`float`): Standard deviation of learned positions, and of vectors for a missing stream.
 
     Example:
         >>> from hf_slt import MultiStreamConfig
@@ -155,13 +171,20 @@ class MultiStreamConfig(PretrainedConfig):
         num_pose_landmarks: int = 33,
         pose_hidden_size: int = 256,
         pose_motion: bool = True,
+        pose_encoder: str = "mlp",
         projector_dim: int = 256,
+        projector_type: str = "linear",
+        fusion_norm: bool = False,
         d_model: int = 256,
         temporal_layers: int = 3,
         temporal_heads: int = 4,
         temporal_dim_feedforward: int = 1024,
         temporal_dropout: float = 0.1,
         temporal_kernel_size: int = 5,
+        temporal_norm: str = "pre",
+        temporal_activation: str = "gelu",
+        position_embedding_type: str = "sinusoidal",
+        max_position_embeddings: int = 512,
         temporal_stride: int = 1,
         ctc_weight: float = 0.0,
         ctc_decoding_weight: float = 0.5,
@@ -173,8 +196,7 @@ class MultiStreamConfig(PretrainedConfig):
         self.streams = [stream for stream in STREAMS if stream in streams]
         _check_streams(streams)
         has_images = any(stream in IMAGE_STREAMS for stream in self.streams)
-        backbone_config = _as_config(backbone_config)
-        self.backbone_config = backbone_config or (small_vit_config(image_size) if has_images else None)
+        self.backbone_config = _as_config(backbone_config) or (small_vit_config(image_size) if has_images else None)
         self.face_backbone_config = _as_config(face_backbone_config)
         self.hand_backbone_config = _as_config(hand_backbone_config)
         self.image_size = image_size
@@ -184,13 +206,20 @@ class MultiStreamConfig(PretrainedConfig):
         self.num_pose_landmarks = num_pose_landmarks
         self.pose_hidden_size = pose_hidden_size
         self.pose_motion = pose_motion
+        self.pose_encoder = pose_encoder
         self.projector_dim = projector_dim
+        self.projector_type = projector_type
+        self.fusion_norm = fusion_norm
         self.d_model = d_model
         self.temporal_layers = temporal_layers
         self.temporal_heads = temporal_heads
         self.temporal_dim_feedforward = temporal_dim_feedforward
         self.temporal_dropout = temporal_dropout
         self.temporal_kernel_size = temporal_kernel_size
+        self.temporal_norm = temporal_norm
+        self.temporal_activation = temporal_activation
+        self.position_embedding_type = position_embedding_type
+        self.max_position_embeddings = max_position_embeddings
         self.temporal_stride = temporal_stride
         self.ctc_weight = ctc_weight
         self.ctc_decoding_weight = ctc_decoding_weight
@@ -221,8 +250,15 @@ class MultiStreamConfig(PretrainedConfig):
                 f"expected ctc_weight in [0, 1) and ctc_decoding_weight in [0, 1], found {self.ctc_weight} and "
                 f"{self.ctc_decoding_weight}"
             )
-        if self.backbone_pooling not in ("mean", "cls"):
-            raise ConfigurationError(f"expected backbone_pooling 'mean' or 'cls', found '{self.backbone_pooling}'")
+        wrong = [
+            f"expected {name} {' or '.join(map(repr, choices))}, found '{getattr(self, name)}'"
+            for name, choices in _CHOICES.items()
+            if getattr(self, name) not in choices
+        ]
+        if self.max_position_embeddings < 1:
+            wrong.append(f"expected max_position_embeddings of 1 or more, found {self.max_position_embeddings}")
+        if wrong:
+            raise ConfigurationError("; ".join(wrong))
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any):
@@ -260,6 +296,5 @@ class MultiStreamConfig(PretrainedConfig):
 
 
 def _check_streams(streams: Sequence[str]) -> None:
-    unknown = [stream for stream in streams if stream not in STREAMS]
-    if unknown or not streams:
+    if not streams or set(streams) - set(STREAMS):
         raise ConfigurationError(f"expected at least one stream out of {list(STREAMS)}, found {list(streams)}")

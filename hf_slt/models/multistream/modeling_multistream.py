@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.ctc import CTCPrefixScorer, ctc_log_probs, ctc_loss
+from hf_slt.models.multistream.encoder_variants import LearnedPositions, MLPStreamProjector, RawPoseStream
 from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
@@ -185,7 +186,7 @@ class TemporalConvolution(nn.Module):
 
 
 class TemporalLayer(GradientCheckpointingLayer):
-    """Pre-LN transformer layer with scaled-dot-product attention and a key padding mask.
+    """Transformer layer with scaled-dot-product attention and a key padding mask; pre-LN or post-LN.
 
     Args:
         config: The model's configuration.
@@ -194,6 +195,8 @@ class TemporalLayer(GradientCheckpointingLayer):
     def __init__(self, config: MultiStreamConfig):
         super().__init__()
         self.num_heads = config.temporal_heads
+        self.pre_norm = config.temporal_norm == "pre"
+        self.activation = F.relu if config.temporal_activation == "relu" else F.gelu
         self.attention_norm = nn.LayerNorm(config.d_model)
         self.query_key_value = nn.Linear(config.d_model, 3 * config.d_model)
         self.attention_output = nn.Linear(config.d_model, config.d_model)
@@ -204,9 +207,18 @@ class TemporalLayer(GradientCheckpointingLayer):
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Transform states `(B, T', D)`; keys whose `mask (B, T')` is false are not attended to."""
-        states = states + self.dropout(self.attention_output(self._attend(self.attention_norm(states), mask)))
-        hidden = self.dropout(F.gelu(self.feed_forward_in(self.feed_forward_norm(states))))
-        return states + self.dropout(self.feed_forward_out(hidden))
+        if self.pre_norm:
+            states = states + self._attention(self.attention_norm(states), mask)
+            return states + self._feed_forward(self.feed_forward_norm(states))
+        states = self.attention_norm(states + self._attention(states, mask))
+        return self.feed_forward_norm(states + self._feed_forward(states))
+
+    def _attention(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.dropout(self.attention_output(self._attend(states, mask)))
+
+    def _feed_forward(self, states: torch.Tensor) -> torch.Tensor:
+        hidden = self.dropout(self.activation(self.feed_forward_in(states)))
+        return self.dropout(self.feed_forward_out(hidden))
 
     def _attend(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         heads = self.query_key_value(states).unflatten(-1, (3, self.num_heads, -1))  # (B, T', 3, heads, D / heads)
@@ -237,7 +249,9 @@ class MultiStreamPreTrainedModel(PreTrainedModel):
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, StreamProjector):
+        elif isinstance(module, LearnedPositions):
+            nn.init.normal_(module.weight, std=self.config.initializer_range)
+        elif isinstance(module, (StreamProjector, MLPStreamProjector)):
             nn.init.normal_(module.missing, std=self.config.initializer_range)
 
 
@@ -259,20 +273,26 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         for stream in config.streams:
             name = self.backbone_name(stream)
             if name not in self.backbones:
-                is_pose = stream == "pose"
-                self.backbones[name] = (
-                    PoseStream(config) if is_pose else ImageStream(config, config.backbone_config_of(stream))
-                )
+                self.backbones[name] = self._build_backbone(stream)
+        projector = MLPStreamProjector if config.projector_type == "mlp" else StreamProjector
         self.projectors = nn.ModuleDict(
-            {s: StreamProjector(self.backbones[self.backbone_name(s)].feature_size, config) for s in config.streams}
+            {s: projector(self.backbones[self.backbone_name(s)].feature_size, config) for s in config.streams}
         )
-        self.fusion = nn.Linear(len(config.streams) * config.projector_dim, config.d_model)
+        width = len(config.streams) * config.projector_dim
+        self.fusion_norm = nn.LayerNorm(width) if config.fusion_norm else None
+        self.fusion = nn.Linear(width, config.d_model)
         self.convolution = TemporalConvolution(config) if config.temporal_kernel_size else None
+        self.positions = LearnedPositions(config) if config.position_embedding_type == "learned" else None
         self.dropout = nn.Dropout(config.temporal_dropout)
         self.layers = nn.ModuleList(TemporalLayer(config) for _ in range(config.temporal_layers))
-        self.norm = nn.LayerNorm(config.d_model)
+        self.norm = nn.LayerNorm(config.d_model) if config.temporal_norm == "pre" else nn.Identity()
         self.gradient_checkpointing = False
         self.post_init()
+
+    def _build_backbone(self, stream: str) -> nn.Module:
+        if stream != "pose":
+            return ImageStream(self.config, self.config.backbone_config_of(stream))
+        return RawPoseStream(self.config) if self.config.pose_encoder == "none" else PoseStream(self.config)
 
     def backbone_name(self, stream: str) -> str:
         """Name of the backbone that reads a stream; both hands have one when it is shared."""
@@ -317,11 +337,16 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         values = dict(zip(STREAMS, inputs, strict=True))
         masks = dict(zip(STREAMS, (face_mask, left_hand_mask, right_hand_mask, pose_mask), strict=True))
         frames = self._frames_mask(values, attention_mask)  # (B, T)
-        states = self.fusion(torch.cat([self._project(s, values[s], masks[s], frames) for s in self.projectors], -1))
+        states = torch.cat([self._project(s, values[s], masks[s], frames) for s in self.projectors], -1)
+        states = self.fusion(states if self.fusion_norm is None else self.fusion_norm(states))
         mask = frames
         if self.convolution is not None:
             states, mask = self.convolution(states, frames)
-        states = self.dropout(states + sinusoidal_positions(states.shape[1], states.shape[2], states))
+        if self.positions is None:
+            positions = sinusoidal_positions(states.shape[1], states.shape[2], states)
+        else:
+            positions = self.positions(states)
+        states = self.dropout(states + positions)
         hidden_states = []
         for layer in self.layers:
             hidden_states.append(states)

@@ -47,7 +47,8 @@ def test_items_are_the_clips_in_the_order_of_the_csv(make, corpora):
         np.testing.assert_array_equal(item["input_values"], clip.values)
         assert item["attention_mask"].tolist() == [1] * len(clip.values)
         assert (item["labels"], item["category_labels"]) == (row.gloss, row.cat)
-        assert set(item) == {"input_values", "attention_mask", "labels", "category_labels"}
+        assert set(item) == {"input_values", "attention_mask", "file", "labels", "category_labels"}
+        assert item["file"] == row.file
     assert len(data) == 16 and data.files[:5] == ["g0_0", "g0_1", "g0_2", "g0_3", "g1_0"]
     assert data.labels.tolist() == [g for g in range(4) for _ in range(4)] and set(data.signers) == {"S0"}
     assert data.category_labels.tolist() == [g % 2 for g in range(4) for _ in range(4)]

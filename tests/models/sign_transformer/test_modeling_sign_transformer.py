@@ -1,11 +1,9 @@
 """The sign transformer, beyond what all classifiers are tested for."""
 
-import math
-
 import pytest
 import torch
+from legacy_factories import NaiveTransformer
 from models.gloss.classifier_mixin import GlossClassifierMixin, gloss_batch, inputs_of
-from torch import nn
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
@@ -49,7 +47,7 @@ class TestSignTransformer(GlossClassifierMixin):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.2)  # norms and biases must not be 1 and 0
-        naive.load_state_dict(old_names(model.state_dict()))
+        naive.load_state_dict({**old_names(model.state_dict()), "pos_encoder.pe": naive.pos_encoder.pe})
         values = torch.randn(3, 9, 6)
         mask = torch.rand(3, 9) > 0.3 if real == "holes" else torch.arange(9) < torch.tensor(real)[:, None]
         mask[:, 0] = True
@@ -82,84 +80,6 @@ def old_names(state):
             name = name.replace(ours, theirs)
         renamed[name] = value
     return renamed
-
-
-class NaiveNorm(nn.Module):
-    def __init__(self, size):
-        super().__init__()
-        self.gamma, self.beta = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
-
-    def forward(self, x):
-        variance = ((x - x.mean(-1, keepdim=True)) ** 2).mean(-1, keepdim=True)
-        return self.gamma * (x - x.mean(-1, keepdim=True)) / torch.sqrt(variance + 1e-6) + self.beta
-
-
-class NaiveAttention(nn.Module):
-    """Every score of every head is a number in memory."""
-
-    def __init__(self, size, heads):
-        super().__init__()
-        self.heads = heads
-        self.W_q, self.W_k, self.W_v, self.W_o = (nn.Linear(size, size) for _ in range(4))
-
-    def forward(self, x, mask):
-        parts = []
-        for q, k, v in zip(*(w(x).chunk(self.heads, dim=-1) for w in (self.W_q, self.W_k, self.W_v)), strict=True):
-            scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
-            parts.append(scores.masked_fill(~mask[:, None, :], -1e9).softmax(-1) @ v)
-        return self.W_o(torch.cat(parts, dim=-1))
-
-
-class NaiveLayer(nn.Module):
-    def __init__(self, size, heads, hidden):
-        super().__init__()
-        self.attention = NaiveAttention(size, heads)
-        self.feed_forward = nn.ModuleDict({"linear1": nn.Linear(size, hidden), "linear2": nn.Linear(hidden, size)})
-        self.residual1 = nn.ModuleDict({"norm": NaiveNorm(size)})
-        self.residual2 = nn.ModuleDict({"norm": NaiveNorm(size)})
-
-    def forward(self, x, mask):
-        x = x + self.attention(self.residual1["norm"](x), mask)
-        hidden = self.feed_forward["linear1"](self.residual2["norm"](x)).relu()
-        return x + self.feed_forward["linear2"](hidden)
-
-
-class NaiveTransformer(nn.Module):
-    """The architecture of the older model, written as it is described; no dropout."""
-
-    def __init__(self, pooling, inputs=6, size=16, heads=4, hidden=24, layers=2, glosses=5, categories=3):
-        super().__init__()
-        self.pooling = pooling
-        if pooling == "cls":
-            self.cls_token = nn.Parameter(torch.zeros(1, 1, size))
-        self.embedding = nn.Linear(inputs, size)
-        self.input_norm = NaiveNorm(size)
-        self.encoder_layers = nn.ModuleList(NaiveLayer(size, heads, hidden) for _ in range(layers))
-        self.gloss_head, self.category_head = (
-            nn.Sequential(nn.Linear(size, 128), nn.ReLU(), nn.Identity(), nn.Linear(128, classes))
-            for classes in (glosses, categories)
-        )
-
-    def forward(self, values, mask):
-        x = self.embedding(values)
-        if self.pooling == "cls":
-            x = torch.cat([self.cls_token.repeat(len(x), 1, 1), x], dim=1)
-            mask = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)
-        size = x.shape[-1]
-        for position in range(x.shape[1]):
-            for index in range(0, size, 2):
-                angle = position / 10000 ** (index / size)
-                x[:, position, index] += math.sin(angle)
-                x[:, position, index + 1] += math.cos(angle)
-        x = self.input_norm(x)
-        for layer in self.encoder_layers:
-            x = layer(x, mask)
-        if self.pooling == "cls":
-            pooled = x[:, 0]
-        else:
-            clips = [states[seen] for states, seen in zip(x, mask, strict=True)]
-            pooled = torch.stack([clip.mean(0) if self.pooling == "mean" else clip.max(0).values for clip in clips])
-        return self.gloss_head(pooled), self.category_head(pooled)
 
 
 def test_the_default_model_has_the_size_of_the_older_one():

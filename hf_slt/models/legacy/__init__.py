@@ -1,0 +1,1 @@
+"""Checkpoints of the older tools: reading them, and what their weights are called here."""

@@ -1,0 +1,153 @@
+"""Checkpoints of a run on disk: which there are, which are whole, and the one to go on from."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from hf_slt.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+NEWEST = "true"  # `--resume` without a value; `resume: true` in a --config file
+STATE = "trainer_state.json"
+# Where a checkpoint is written, and where the one that it replaces waits meanwhile. transformers, which looks for
+# `checkpoint-*` and uploads nothing that begins with an underscore, sees neither.
+SAVING, REPLACED = "_saving", "_replaced"
+
+
+def checkpoints_of(run_dir: Path) -> list[Path]:
+    """Return the folders `checkpoint-N` of a run, the one with the highest N first."""
+    found = {
+        int(match[1]): path
+        for path in run_dir.glob("checkpoint-*")
+        if path.is_dir() and (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
+    }
+    return [found[step] for step in sorted(found, reverse=True)]
+
+
+def damage_of(checkpoint: Path) -> str | None:
+    """Return what is wrong with a checkpoint as files: a part that is missing, or cut off; None if it is whole.
+
+    The formats say it themselves: JSON does not parse, safetensors and zip (torch's format) know where they end.
+    """
+    if not (checkpoint / STATE).is_file():
+        return f"no {STATE}"
+    if not any(checkpoint.glob("*.safetensors")) and not any(checkpoint.glob("*.bin")):
+        if not any(path.is_dir() for path in checkpoint.iterdir()):  # sharded states have folders of their own
+            return "no weights"
+    return next((f"{path.name} is damaged" for path in sorted(checkpoint.iterdir()) if not _is_whole(path)), None)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".safetensors":
+            with safe_open(path, framework="np"):
+                pass
+        elif path.suffix in (".pt", ".pth", ".bin"):
+            with zipfile.ZipFile(path) as file:
+                return file.testzip() is None
+    except (OSError, ValueError, SafetensorError, zipfile.BadZipFile):
+        return False
+    return True
+
+
+def checkpoint_to_resume(given: str, output_dir: Path) -> str | None:
+    """Return the `checkpoint-N` folder to go on from; None to start a run over that had not come to a checkpoint.
+
+    Args:
+        given: A `checkpoint-N` folder, the folder of a run, or `"true"` (any case): the run in `output_dir`.
+        output_dir: Folder of the run.
+
+    Raises:
+        ConfigurationError: There is no such folder, no checkpoint in it, or it is damaged.
+    """
+    run_dir = output_dir if given.lower() == NEWEST else Path(given)
+    if not run_dir.is_dir():
+        raise ConfigurationError(
+            f"expected the folder of a run, or a checkpoint-N of it, to --resume from, found none in '{run_dir}'"
+        )
+    if re.fullmatch(r"checkpoint-\d+", run_dir.name):
+        if damage := damage_of(run_dir):
+            raise ConfigurationError(
+                f"expected a whole checkpoint to --resume from, found '{run_dir}': {damage}; --resume {run_dir.parent} "
+                f"takes the newest whole one"
+            )
+        return str(run_dir)
+    found = checkpoints_of(run_dir)
+    for checkpoint in found:
+        if not (damage := damage_of(checkpoint)):
+            return str(checkpoint)
+        logger.warning(f"{checkpoint} is not whole ({damage}): the one before it is used")
+    if not found and (run_dir / "run_config.json").is_file():
+        logger.warning(f"{run_dir} was cut off before its first checkpoint: the run starts over")
+        return None
+    state = "damaged ones only" if found else "none"
+    raise ConfigurationError(
+        f"expected a checkpoint-N folder in {run_dir} to --resume from, found {state}; start the run without --resume"
+    )
+
+
+def replace_folder(new: Path, final: Path) -> None:
+    """Put a folder that is ready in the place of another one, or of none, and see it on the disk.
+
+    At each moment either of the two is there: under its name, or as `_replaced` (see [`repair`]).
+    """
+    for path in sorted(new.rglob("*")):
+        if path.is_file():
+            _flush(path)
+    replaced = final.parent / REPLACED / final.name
+    if final.exists():
+        replaced.parent.mkdir(exist_ok=True)
+        os.replace(final, replaced)
+    os.replace(new, final)
+    _flush(final.parent)
+    shutil.rmtree(replaced.parent, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def repair(run_dir: Path) -> None:
+    """Remove what a run that was cut off while it saved left half-written, and put back what it was replacing."""
+    shutil.rmtree(run_dir / SAVING, ignore_errors=True)
+    if (run_dir / REPLACED).is_dir():
+        for checkpoint in (run_dir / REPLACED).iterdir():
+            if not (run_dir / checkpoint.name).exists():
+                os.replace(checkpoint, run_dir / checkpoint.name)
+        shutil.rmtree(run_dir / REPLACED, ignore_errors=True)
+
+
+def rotate(run_dir: Path, limit: int | None, keep: Iterable[Path]) -> None:
+    """Delete the oldest checkpoints of a run beyond a number of them.
+
+    Args:
+        run_dir: Folder of the run.
+        limit: How many may stay; None or 0: all.
+        keep: Those that stay whatever their age, such as the best one; the newest stays as well, to resume from.
+    """
+    if not limit:
+        return
+    found = checkpoints_of(run_dir)
+    kept = {path.resolve() for path in keep} | {path.resolve() for path in found[:1]}
+    for checkpoint in found:  # newest first
+        if len(kept) < limit:
+            kept.add(checkpoint.resolve())
+    for checkpoint in found:
+        if checkpoint.resolve() not in kept:
+            shutil.rmtree(checkpoint, ignore_errors=True)

@@ -1,0 +1,77 @@
+"""Being stopped from outside: SIGTERM (a scheduler, a container) and Ctrl-C, in the middle of training."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(SystemExit):
+    """The run was stopped by a signal, and has saved what it had to; exits with 128 + the signal's number.
+
+    Args:
+        number: The signal.
+        message: What to tell people.
+    """
+
+    def __init__(self, number: int, message: str):
+        super().__init__(128 + number)
+        self.message = message
+
+
+class EvaluationAbandoned(Exception):
+    """An evaluation was left in the middle because of a signal."""
+
+
+class StopSignal:
+    """Remembers a signal, so that a run stops where it can go on from; a second one stops it at once.
+
+    Attributes:
+        number: The signal that came, or None.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[None]:
+        """Catch the signals that ask to stop, while this lasts; only the main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._remember) for number in STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _remember(self, number: int, frame: Any) -> None:
+        if self.number is not None:
+            raise Interrupted(number, "stopped at once by a second signal: what came after the last checkpoint is lost")
+        self.number = number
+
+
+def ignore_stop_signals(worker_init: Callable[[int], None] | None, worker: int) -> None:
+    """Start a process that loads data; signals to the whole group are for the run to act on, which ends its workers."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    if worker_init is not None:
+        worker_init(worker)
+
+
+def shield_workers(loader: Any) -> Any:
+    """Make the workers of a loader ignore signals that ask to stop; returns the loader."""
+    target = getattr(loader, "base_dataloader", loader)
+    if (
+        not isinstance(target.worker_init_fn, functools.partial)
+        or target.worker_init_fn.func is not ignore_stop_signals
+    ):
+        target.worker_init_fn = functools.partial(ignore_stop_signals, target.worker_init_fn)
+    return loader

@@ -1,0 +1,102 @@
+"""The trial of a decoder of one's own finds what would only show after a training run."""
+
+import pytest
+import torch
+from custom_decoders import TinyDecoder, custom_decoder_config
+from model_factories import PAD
+from torch import nn
+
+from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.models.custom_decoder.decoder_check import check_decoder
+from hf_slt.models.custom_decoder.modeling_custom_decoder import CustomDecoderForConditionalGeneration
+
+
+@pytest.mark.parametrize("name", ["TinyDecoder", "RecurrentDecoder"])
+def test_sound_decoders_pass_the_check(name, caplog):
+    decoder = CustomDecoderForConditionalGeneration(custom_decoder_config(name)).train()
+    state = torch.get_rng_state()
+    check_decoder(decoder)
+    assert caplog.text == "" and decoder.training and torch.equal(torch.get_rng_state(), state)
+
+
+class Peeking(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return self.output(self.tokens(input_ids) + self.tokens(input_ids).mean(1, keepdim=True))
+
+
+class Narrow(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return super().forward(input_ids, encoder_hidden_states, encoder_attention_mask)[..., :7]
+
+
+class Noisy(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return self.output(nn.functional.dropout(self.tokens(input_ids), 0.5))
+
+
+class MaskingPads(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return (
+            super()
+            .forward(input_ids, encoder_hidden_states, encoder_attention_mask)
+            .masked_fill((input_ids == PAD)[..., None], torch.nan)
+        )
+
+
+class Inverted(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return super().forward(input_ids, encoder_hidden_states, 1 - encoder_attention_mask)
+
+
+class MaskingAll(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        scores = encoder_hidden_states.sum(-1).masked_fill(encoder_attention_mask == 1, -torch.inf).softmax(-1)
+        return self.output(self.tokens(input_ids) + (scores[:, None] @ encoder_hidden_states))
+
+
+class Heedless(TinyDecoder):
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        return self.output(self.tokens(input_ids) + encoder_hidden_states.mean(1, keepdim=True))
+
+
+class Wide(TinyDecoder):
+    def __init__(self, d_model, vocab_size, num_layers, num_heads, dropout):
+        super().__init__(2 * d_model, vocab_size, num_layers, num_heads, dropout)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("Peeking", ConfigurationError, "expected a causal decoder, found that logits of .*:Peeking change with later"),
+        (
+            "Narrow",
+            DimensionMismatchError,
+            r"shape \(2, 6, 40\) from .*:Narrow, found \(2, 6, 7\); the tokenizer has 40",
+        ),
+        (
+            "Inverted",
+            ConfigurationError,
+            ":Inverted that depend on the real .*depend on padding alone; turn its mask round: in the mask",
+        ),
+        ("MaskingAll", ConfigurationError, "found 240 NaN; .*or are real encoder states. .in the mask .* 1 is real"),
+        ("Noisy", ConfigurationError, "the same logits from .*:Noisy .*is a dropout on"),
+        (
+            "MaskingPads",
+            ConfigurationError,
+            "numbers as logits from .*:MaskingPads, found 120 NaN; is the pad token masked",
+        ),
+        (
+            "Wide",
+            ConfigurationError,
+            r"Wide to take tokens \(2, 6\) up to 3\d, encoder states \(2, 5, 16\) .*RuntimeError: .*shape",
+        ),
+    ],
+)
+def test_what_the_check_finds(name, error, message):
+    with pytest.raises(error, match=message):
+        check_decoder(CustomDecoderForConditionalGeneration(custom_decoder_config(name, module=__name__)))
+
+
+def test_padding_that_leaks_is_a_warning(caplog):
+    check_decoder(CustomDecoderForConditionalGeneration(custom_decoder_config("Heedless", module=__name__)))
+    assert "the logits of test_decoder_check:Heedless depend on padding" in caplog.text

@@ -1,0 +1,31 @@
+"""Arguments of an evaluation: one or several checkpoints, and what goes with each."""
+
+import pytest
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.training.evaluation_arguments import EvaluationArguments
+from hf_slt.training.parsing import parse_arguments
+
+
+@pytest.mark.parametrize(
+    "argv", [["--checkpoint", "a", "b", "--checkpoint", "c"], ["--checkpoint=a", "--checkpoint", "b", "c"]]
+)
+def test_checkpoints_after_one_flag_and_after_several(argv):
+    (args,), _ = parse_arguments([EvaluationArguments], [*argv, "--output_dir", "O"])
+    assert args.checkpoint == ["a", "b", "c"]
+
+
+def test_a_checkpoint_may_be_a_string():
+    assert EvaluationArguments(checkpoint="runs/a").checkpoint == ["runs/a"]
+    assert EvaluationArguments().checkpoint == []
+
+
+def test_all_that_does_not_go_together_is_named_at_once():
+    with pytest.raises(ConfigurationError) as error:
+        EvaluationArguments(checkpoint=["a", "b"], output_csv="p.csv", device="gpu", precision="fp16")
+    assert str(error.value).split("; expected ") == [
+        "expected --device auto, cpu or cuda, found 'gpu'",
+        "--precision fp32, amp or bf16, found 'fp16'",
+        "--output-dir FOLDER for the results of 2 checkpoints, found none",
+        "one --checkpoint with --output-csv, found 2; without it the predictions of each are in a folder of its own",
+    ]

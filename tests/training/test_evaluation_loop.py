@@ -1,0 +1,85 @@
+"""The loop of an evaluation: what it translates, what it times, and the loss."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from factories import CLIPS, write_corpus
+from model_factories import tiny_model, tiny_processor, tiny_text_config
+
+from hf_slt.data.builder import build_datasets
+from hf_slt.training import evaluation_loop
+from hf_slt.training.evaluation_arguments import EvaluationArguments
+from hf_slt.training.evaluation_loop import Evaluation
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """An evaluation of a tiny pose model on four clips, in batches of three and one."""
+    corpus = write_corpus(tmp_path, CLIPS, {"test": list(CLIPS)}, streams=("pose",))
+    processor = tiny_processor(("pose",))
+    text_config = tiny_text_config(vocab_size=len(processor.tokenizer))
+    model = tiny_model(("pose",), gain=30.0, num_pose_landmarks=33, text_config=text_config)
+    dataset = build_datasets(corpus, show_progress=False)[0]["test"]
+    args = EvaluationArguments(batch_size=3, num_workers=0, max_new_tokens=6, num_beams=2, resamples=0)
+    return Evaluation(model, processor, dataset, "pose", args, "13a")
+
+
+@pytest.fixture
+def calls(evaluation, monkeypatch):
+    """What `generate` is called with, batch by batch."""
+    seen = []
+    generate = evaluation.model.generate
+
+    def remember(**kwargs):
+        autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+        seen.append((len(kwargs["attention_mask"]), kwargs.get("num_beams"), kwargs.get("max_new_tokens"), autocast))
+        assert not {"labels", "decoder_input_ids", "length_penalty"} & set(kwargs)
+        return generate(**kwargs)
+
+    monkeypatch.setattr(evaluation.model, "generate", remember)
+    return seen
+
+
+def test_sentences_are_those_of_each_clip_alone_and_the_loss_is_that_of_a_token(evaluation):
+    sentences, latencies, loss = evaluation.run()
+    assert len(sentences) == len(latencies) == 4
+    evaluation.args.batch_size = 1
+    alone, _, loss_alone = evaluation.run()
+    assert alone == sentences and loss == pytest.approx(loss_alone, abs=1e-5)
+    total, count = 0.0, 0
+    for batch in evaluation._loader(()):
+        with torch.no_grad():
+            logits = evaluation.model(**batch).logits[0].log_softmax(dim=-1)
+        labels = batch["labels"][0]
+        total -= float(logits[range(len(labels)), labels].sum())
+        count += len(labels)
+    assert loss == pytest.approx(total / count, abs=1e-5)
+
+
+def test_the_first_batch_is_warmed_up_once_and_only_if_asked_for(evaluation, calls):
+    evaluation.run(warm_up=True)
+    assert [size for size, *_ in calls] == [3, 3, 1]
+    calls.clear()
+    evaluation.run()
+    assert calls == [(3, 2, 6, None), (1, 2, 6, None)]
+
+
+def test_latency_is_the_time_of_a_batch_over_its_clips_without_the_warm_up(evaluation, monkeypatch):
+    ticks = iter([0.0, 9.0, 10.0, 10.6, 20.0, 20.5])  # seconds: the warm-up takes 9, the batches 0.6 and 0.5
+    monkeypatch.setattr(evaluation_loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    _, latencies, _ = evaluation.run(warm_up=True)
+    assert latencies == pytest.approx([200, 200, 200, 500])
+    assert next(ticks, None) is None
+
+
+def test_autocast_is_on_where_the_model_computes(evaluation, calls):
+    loss = evaluation.run()[2]
+    evaluation.dtype = torch.bfloat16
+    assert evaluation.run()[2] == pytest.approx(loss, rel=0.02)
+    assert [autocast for *_, autocast in calls] == [None, None, torch.bfloat16, torch.bfloat16]
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_blanked_streams_change_what_is_said(evaluation):
+    assert evaluation.run()[2] != pytest.approx(evaluation.run(["pose"])[2], abs=1e-4)
