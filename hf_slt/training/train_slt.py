@@ -127,16 +127,7 @@ def run_train_slt(
     )
     epoch = SharedEpoch()
     splits = transform_splits(corpus, processor, model_args, augmentation_args, training_args, epoch, paths.pose_key)
-    collator = DataCollatorForMultiStream(
-        processor.feature_extractor.pad,
-        model.config.pad_token_id,
-        model.config.decoder_start_token_id,
-        augmentation_args.mix_streams(),
-        training_args.seed,
-        epoch,
-        with_ids=True,
-    )
-    trainer = build_trainer(model, processor, splits, collator, training_args, epoch)
+    trainer = build_trainer(model, processor, splits, augmentation_args.mix_streams(), training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
             remove_old_results(output_dir)
@@ -181,7 +172,7 @@ def build_trainer(
     model: Any,
     processor: Any,
     splits: dict[str, datasets.Dataset],
-    collator: DataCollatorForMultiStream,
+    mix_streams: dict[str, float],
     args: SltTrainingArguments,
     epoch: SharedEpoch,
 ) -> MultiStreamTrainer:
@@ -191,12 +182,18 @@ def build_trainer(
     # Beams and length are the model's own: whoever loads it generates as it was selected.
     model.generation_config.num_beams = args.generation_num_beams
     model.generation_config.length_penalty = args.generation_length_penalty
+    config, pad = model.config, processor.feature_extractor.pad
+    plain = DataCollatorForMultiStream(pad, config.pad_token_id, config.decoder_start_token_id, with_ids=True)
+    mixing = DataCollatorForMultiStream(
+        **{**vars(plain), "mix_streams": mix_streams, "seed": args.seed, "epoch": epoch}
+    )
     trainer = MultiStreamTrainer(
         model=model,
         args=args,
         train_dataset=splits["train"],
         eval_dataset=splits.get("validation"),
-        data_collator=collator,
+        data_collator=mixing,
+        evaluation_collator=plain,
         processing_class=processor.tokenizer,
         tokenize=args.bleu_tokenize,
         callbacks=[EpochCallback(epoch), report, *stop],

@@ -13,6 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.metrics import compute_translation_metrics
+from hf_slt.models.loading import missing_weights
 from hf_slt.models.multistream.modeling_multistream import sequence_loss
 from hf_slt.training.run_trainer import RunTrainer
 
@@ -27,6 +28,7 @@ class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
 
     Args:
         tokenize: sacrebleu's tokenizer for BLEU.
+        evaluation_collator: The collator of evaluations, where nothing is mixed (default: `data_collator`).
         kwargs: Arguments of [`Seq2SeqTrainer`]; `processing_class` decodes the generated ids.
 
     Attributes:
@@ -36,8 +38,9 @@ class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
 
     memory_settings = "--image-size, --sequence-length, or a smaller model or --backbone"
 
-    def __init__(self, *args: Any, tokenize: str = "13a", **kwargs: Any):
+    def __init__(self, *args: Any, tokenize: str = "13a", evaluation_collator: Any = None, **kwargs: Any):
         super().__init__(*args, compute_metrics=self._score, **kwargs)
+        self.evaluation_collator = evaluation_collator or self.data_collator
         self.label_smoother = None  # compute_loss smooths, in training only
         self.tokenize = tokenize
         self.last_predictions: list[str] = []
@@ -69,6 +72,14 @@ class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
             # The tokens were counted on all processes, whose gradients are averaged afterwards.
             loss = loss * self.accelerator.num_processes
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
+        """Return the loader of a data set, by default that of the Trainer; its batches are never mixed."""
+        training, self.data_collator = self.data_collator, self.evaluation_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = training
 
     def evaluation_loop(
         self,
@@ -108,11 +119,7 @@ class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
         return sums[:, 0].sum() / sums[:, 1].sum().clamp(min=1), tokens, labels
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
-        # A tied weight is stored once: the names under which it is not stored are not missing.
-        state = self.model.state_dict()
-        missing = set(load_result.missing_keys)
-        stored = {tensor.data_ptr() for name, tensor in state.items() if name not in missing}
-        load_result.missing_keys[:] = [name for name in missing if state[name].data_ptr() not in stored]
+        load_result.missing_keys[:] = missing_weights(self.model, load_result.missing_keys)
         super()._issue_warnings_after_load(load_result)
 
     def _score(self, prediction: EvalPrediction) -> dict[str, Any]:

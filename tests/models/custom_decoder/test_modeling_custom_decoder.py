@@ -11,6 +11,7 @@ from custom_decoders import RecurrentDecoder, custom_decoder_config
 from model_factories import EOS, PAD, VOCABULARY, WIDTH, inputs_of, tiny_batch, tiny_model
 from safetensors.torch import load_file
 from torch import nn
+from transformers import AutoModel
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
@@ -157,6 +158,7 @@ def test_a_model_whose_code_is_gone(tmp_path, monkeypatch):
     message = "a trained model .*decoder class decoders_of_mine:TinyDecoder .*put the folder of its file on PYTHONPATH"
     with pytest.raises(ConfigurationError, match=message):
         load_pretrained(MultiStreamForConditionalGeneration, str(tmp_path / "model"), "a trained model")
+    assert AutoModel.from_pretrained(tmp_path / "model").config.d_model == WIDTH  # the encoder needs no such code
 
 
 def test_the_vocabulary_cannot_be_resized():
