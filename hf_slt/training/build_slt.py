@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from hf_slt.training.build_backbones import backbone_configs, load_backbone_weig
 from hf_slt.training.build_decoder import check_decoder_arguments, decoder_config, load_decoder
 
 logger = logging.getLogger(__name__)
+
+_CHOICES_OF_TRAINING = ("freeze_backbone", "temporal_dropout")
 
 
 def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
@@ -82,10 +85,61 @@ def build_processor(
     return MultiStreamProcessor(extractor, tokenizer)
 
 
+def take_architecture(args: ModelArguments, encoder: dict[str, Any]) -> tuple[ModelArguments, dict[str, Any]]:
+    """Give the encoder the form that the weights of a checkpoint need; flags that were given win.
+
+    Args:
+        args: The flags.
+        encoder: Fields of [`MultiStreamConfig`], see [`encoder_architecture`].
+
+    Returns:
+        The flags with the checkpoint's sizes in the place of defaults, and the fields that no flag sets.
+    """
+    defaults = ModelArguments()
+    is_given = {item.name for item in fields(args) if getattr(args, item.name) != getattr(defaults, item.name)}
+    own_backbone = any(name in is_given for name in ("backbone", "face_backbone", "hand_backbone", "backbone_type"))
+    left = {"streams", "num_pose_landmarks", *_CHOICES_OF_TRAINING}  # the data say the first two
+    if own_backbone or {"backbone_hidden_size", "backbone_layers"} & is_given:
+        left |= {"backbone_config", "face_backbone_config", "hand_backbone_config", "image_size"}
+    taken = {name: value for name, value in encoder.items() if name not in left | is_given}
+    sizes = {name: value for name, value in taken.items() if hasattr(args, name)}
+    changed = {name: value for name, value in sizes.items() if value != getattr(defaults, name)}
+    if changed:
+        shown = ", ".join(f"{name} {value}" for name, value in changed.items())
+        logger.info(f"the encoder takes its sizes from the checkpoint: {shown}")
+    return replace(args, **sizes), {name: value for name, value in taken.items() if name not in sizes}
+
+
+def take_tokenizer(args: ModelArguments, checkpoint: str | None) -> ModelArguments:
+    """Take the tokenizer of a checkpoint whose weights a run starts from or goes on with: its tokens are theirs.
+
+    Args:
+        args: The flags; a tokenizer, or a decoder with its own, that they name wins.
+        checkpoint: Folder of a run, `checkpoint-N`, or another source of weights; None leaves the flags as they are.
+    """
+    if not checkpoint or args.tokenizer or args.decoder_model:
+        return args
+    if not (Path(checkpoint) / "tokenizer_config.json").is_file():
+        return args
+    logger.info(f"the tokenizer is that of {checkpoint}")
+    return replace(args, tokenizer=checkpoint)
+
+
 def build_model(
-    args: ModelArguments, streams: Sequence[str], num_landmarks: int | None, tokenizer: Any
+    args: ModelArguments,
+    streams: Sequence[str],
+    num_landmarks: int | None,
+    tokenizer: Any,
+    encoder: dict[str, Any] | None = None,
 ) -> MultiStreamForConditionalGeneration:
     """Build the model; pretrained parts are loaded, the rest starts from random weights.
+
+    Args:
+        args: The flags.
+        streams: Streams of the run.
+        num_landmarks: Landmarks of the poses, if there are any.
+        tokenizer: The tokenizer.
+        encoder: Fields of the encoder's configuration that go before those of the flags, see [`take_architecture`].
 
     Raises:
         DimensionMismatchError: Parts that do not fit.
@@ -96,7 +150,7 @@ def build_model(
     backbones = load_backbones(args, streams)
     config = MultiStreamConfig(
         streams=streams,
-        **backbone_configs(args, backbones, streams),
+        **{**backbone_configs(args, backbones, streams), **(encoder or {})},
         share_hand_backbone=args.share_hand_backbone,
         freeze_backbone=args.freeze_backbone,
         num_pose_landmarks=num_landmarks or 0,

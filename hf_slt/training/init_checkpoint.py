@@ -118,6 +118,18 @@ def initialize_from(
     return report
 
 
+def initialize_run(model: PreTrainedModel, args: Any) -> None:
+    """Do what `--init-checkpoint` asks for, if it does; the main process writes `init_report.json` to the run's folder.
+
+    Args:
+        model: The model.
+        args: The arguments of the run.
+    """
+    if args.init_checkpoint:
+        report_path = Path(args.output_dir) / "init_report.json" if args.process_index == 0 else None
+        initialize_from(model, args.init_checkpoint, args.allow_partial_init, report_path)
+
+
 def encoder_architecture(path: str | Path) -> dict[str, Any]:
     """Return what a stream encoder has to be like for its weights to fit.
 

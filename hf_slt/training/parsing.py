@@ -14,6 +14,10 @@ from hf_slt.errors import ConfigurationError
 from hf_slt.training.flags_left_out import why_left_out
 
 
+# Names of sections that some flags have too; a mapping under them is never one value.
+SECTIONS = ("data", "model", "optim", "training")
+
+
 def print_help(description: str, groups: Sequence[type]) -> None:
     """Print the flags of some argument dataclasses, without importing transformers (which takes seconds)."""
     raw = argparse.RawDescriptionHelpFormatter  # keeps the example commands of a script on their lines
@@ -56,7 +60,7 @@ def flatten_config(content: dict[str, Any], names: dict[str, str]) -> dict[str, 
     """Resolve the keys of a `--config` file.
 
     Args:
-        content: Flag -> value; a mapping under a key that is no flag is a section of flags.
+        content: Flag -> value; a mapping under a key that is no flag, or one of `SECTIONS`, is a section of flags.
         names: Spelling of a flag, short ones too, with underscores -> its full name.
 
     Returns:
@@ -65,7 +69,7 @@ def flatten_config(content: dict[str, Any], names: dict[str, str]) -> dict[str, 
     flat = {}
     for key, value in content.items():
         name = names.get(str(key).replace("-", "_"))
-        if name is None and isinstance(value, dict):
+        if isinstance(value, dict) and (name is None or key in SECTIONS):
             flat |= flatten_config(value, names)
         else:
             flat[name or str(key)] = value

@@ -41,8 +41,8 @@ from hf_slt.training.gloss_losses import GlossLoss
 from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_files
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
-from hf_slt.training.init_checkpoint import initialize_from
-from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results
+from hf_slt.training.init_checkpoint import initialize_run
+from hf_slt.training.run_checks import check_checkpoint, clear_earlier_run, prepare_torch
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +88,7 @@ def run_train_gloss(
     config = build_config(model_args, loss_args, extractor.input_size, resolve_classes(data_args, report))
     check_checkpoint(training_args.resume_from_checkpoint, config)
     model = build_model(config)
-    if training_args.init_checkpoint:
-        report_path = output_dir / "init_report.json"
-        initialize_from(model, training_args.init_checkpoint, training_args.allow_partial_init, report_path)
+    initialize_run(model, training_args)
     take_gloss_subset(report, training_args.subset_size, training_args.seed)
     logger.info(describe_run(model, report, model_args.model))
     epoch = SharedEpoch()
@@ -101,7 +99,7 @@ def run_train_gloss(
     trainer = build_gloss_trainer(model, extractor, splits, loss, training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            remove_old_results(output_dir)
+            clear_earlier_run(output_dir)
         write_gloss_run_files(output_dir, effective, report)
     return train_and_score_gloss(trainer, splits)
 

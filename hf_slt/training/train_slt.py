@@ -16,25 +16,28 @@ from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.epoch import SharedEpoch
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
+from hf_slt.training.build_decoder import check_decoder_arguments
 from hf_slt.training.build_slt import (
     build_model,
     build_processor,
     build_tokenizer,
     resolve_output_dir,
+    take_architecture,
+    take_tokenizer,
     text_encoder,
     warn_of_unknown_characters,
 )
 from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
 from hf_slt.training.checkpoints import checkpoint_to_resume
 from hf_slt.training.early_stopping import ResumableEarlyStopping
-from hf_slt.training.init_checkpoint import initialize_from
+from hf_slt.training.init_checkpoint import encoder_architecture, initialize_run
 from hf_slt.training.results import save_predictions, write_run_files
 from hf_slt.training.run_checks import (
     check_checkpoint,
     check_mixed_streams,
     check_splits,
+    clear_earlier_run,
     prepare_torch,
-    remove_old_results,
 )
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
@@ -99,6 +102,7 @@ def run_train_slt(
     output_dir = resolve_output_dir(training_args.output_dir)
     if training_args.resume_from_checkpoint:
         training_args.resume_from_checkpoint = checkpoint_to_resume(training_args.resume_from_checkpoint, output_dir)
+    check_decoder_arguments(model_args)
     paths = data_args.corpus_paths()
     check_mixed_streams(augmentation_args.mix_streams(), paths.streams)
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
@@ -111,15 +115,16 @@ def run_train_slt(
     )
     corpus = take_subset(corpus, training_args.subset_size, training_args.seed)
     prepare_torch(training_args)
+    source = training_args.resume_from_checkpoint or training_args.init_checkpoint
+    model_args = take_tokenizer(model_args, source)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
     warn_of_unknown_characters(
         tokenizer, {split: data["text"][:] for split, data in corpus.items() if split != "train"}
     )
-    model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer)
+    model_args, encoder = take_architecture(model_args, encoder_architecture(source) if source else {})
+    model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer, encoder)
     check_checkpoint(training_args.resume_from_checkpoint, model.config)
-    if training_args.init_checkpoint:
-        report_path = output_dir / "init_report.json"
-        initialize_from(model, training_args.init_checkpoint, training_args.allow_partial_init, report_path)
+    initialize_run(model, training_args)
     processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
@@ -130,7 +135,7 @@ def run_train_slt(
     trainer = build_trainer(model, processor, splits, augmentation_args.mix_streams(), training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            remove_old_results(output_dir)
+            clear_earlier_run(output_dir)
         write_run_files(output_dir, effective, corpus)
     return train_and_score(trainer, processor, splits, corpus)
 
