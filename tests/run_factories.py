@@ -36,9 +36,7 @@ def gloss_model(dropout=0.0, num_categories=2):
     """Return a model of four glosses; the same weights each time."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    rates = dict.fromkeys(("hidden_dropout_prob", "head_dropout_prob", "attention_probs_dropout_prob"), dropout)
-    known = vars(SignTransformerConfig())
-    rates = {name: rate for name, rate in rates.items() if name in known}
+    rates = {"hidden_dropout_prob": dropout, "head_dropout": dropout}
     config = SignTransformerConfig(num_labels=4, num_categories=num_categories, head_hidden_size=8, **sizes, **rates)
     return SignTransformerForGlossClassification(config)
 
@@ -121,6 +119,9 @@ class Changed(torch.utils.data.Dataset):
     def __getitem__(self, index):
         row = self.dataset[index]
         return self.change(dict(row)) if index in self.positions else row
+
+    def __getitems__(self, indices):
+        return [self[index] for index in indices]
 
 
 def weights_of(model):

@@ -29,9 +29,16 @@ _LEFT_OUT = {
     r"train_samples|val_samples|seq_length|smoke_batch_size|smoke_t": "--smoke-test makes a corpus of its own; for a "
     "quick try on yours use --subset-size",
 }
+# What the older tools had to be told when they evaluated; flags of training here.
+_SAID_BY_THE_CHECKPOINT = (
+    r"image_size|sequence_length|projector_dim|d_model|pose_landmarks|temporal_(nhead|layers|dim_feedforward|dropout)|"
+    r"decoder_(layers|heads|dropout|model|config|class|kwargs)|max_target_length|hidden[12]|num_gloss|num_cat"
+)
 
 
 def why_left_out(flag: str) -> str | None:
-    """Return why there is no such flag and what is nearest to it; None if the older tools had none by that name."""
+    """Return why a script has no such flag and what is nearest to it; None if the older tools had none by that name."""
     name = flag.split("=")[0].lstrip("-").replace("-", "_").lower()
+    if re.fullmatch(_SAID_BY_THE_CHECKPOINT, name):
+        return "leave it out, the checkpoint says it"
     return next((why for pattern, why in _LEFT_OUT.items() if re.fullmatch(pattern, name)), None)

@@ -13,7 +13,6 @@ from typing import Any
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.flags_left_out import why_left_out
 
-
 # Names of sections that some flags have too; a mapping under them is never one value.
 SECTIONS = ("data", "model", "optim", "training")
 

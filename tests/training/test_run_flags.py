@@ -8,6 +8,8 @@ from test_gloss_arguments import TRAINING as GLOSS
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import write_json
+from hf_slt.training.arguments import DataArguments
+from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.flags_left_out import why_left_out
 from hf_slt.training.parsing import parse_arguments
 
@@ -131,7 +133,14 @@ def test_flags_that_were_left_out_name_the_nearest_thing(flag, nearest):
 @pytest.mark.parametrize("task", TASKS)
 def test_no_flag_that_there_is_counts_as_left_out(task):
     _, effective = parse_arguments(TASKS[task], [], RUN)
-    assert [name for name in effective if why_left_out(name)] == []
+    reasons = {why_left_out(name) for name in effective}
+    assert reasons <= {None, "leave it out, the checkpoint says it"}
+
+
+@pytest.mark.parametrize("flag", ["--image-size=64", "--temporal_nhead", "--decoder-layers"])
+def test_an_evaluation_is_told_the_model_by_its_checkpoint(flag):
+    with pytest.raises(ConfigurationError, match=f"'{flag}': leave it out, the checkpoint says it"):
+        parse_arguments([DataArguments, EvaluationArguments], [flag])
 
 
 def test_set_wins_over_flags_which_win_over_the_file_which_wins_over_defaults(tmp_path):
