@@ -36,7 +36,7 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
         _leave("interrupted", 128 + signal.SIGINT)
     except SystemExit as leaving:  # a run that was stopped says how to go on
         if message := getattr(leaving, "message", None):
-            sys.stderr.write(f"{message}\n")
+            sys.stderr.write(f"\n{message}\n")  # a progress bar may stand on the line
         raise
     except OSError as error:
         if error.errno not in _DISK:

@@ -24,6 +24,8 @@ EXTRACTOR = GlossFeatureExtractor()
 QUIET = {"use_cpu": True, "disable_tqdm": True, "report_to": "none", "dataloader_num_workers": 0}
 SENTENCES = ["Dónde está el niño", "Él come pan", "La casa es grande", "El niño come pan", "La casa está grande"]
 
+CUDA_MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB."
+
 
 def gloss_report(folder, **options):
     """Return the checked clips of a corpus: 16 of training, 4 of validation, 4 of test."""
@@ -133,3 +135,32 @@ def largest_difference(left, right):
     """Return the largest difference between two sets of weights."""
     assert left.keys() == right.keys()
     return max((left[name].double() - right[name].double()).abs().max().item() for name in left)
+
+
+class Hungry:
+    """A forward pass that fits into the memory up to a number of clips.
+
+    Args:
+        model: The model.
+        limit: How many clips fit.
+        error: What is raised beyond it.
+        start: Batches that fit whatever their size.
+        evaluation: Whether this is about evaluation, not training.
+
+    Attributes:
+        batches: Clips of each batch.
+    """
+
+    def __init__(self, model, limit, error=None, start=0, evaluation=False):
+        self.forward, self.model, self.limit, self.start = model.forward, model, limit, start
+        self.error = error or torch.OutOfMemoryError(CUDA_MESSAGE)
+        self.evaluation = evaluation
+        self.batches = []
+        model.forward = self
+
+    def __call__(self, *args, **kwargs):
+        if self.model.training is not self.evaluation:
+            self.batches.append(len(kwargs["attention_mask"]))
+            if self.batches[-1] > self.limit and len(self.batches) > self.start:
+                raise self.error
+        return self.forward(*args, **kwargs)

@@ -91,12 +91,12 @@ class EpochLogCallback(TrainerCallback):
             write_whole(self.path, text.getvalue().encode())
 
     def _rows_before(self, args: TrainingArguments, state: TrainerState) -> list[dict[str, str]]:
-        """Return the rows of the run before it was cut off, and keep the loss that waits for its evaluation."""
-        logged = [entry for entry in state.log_history if entry["step"] == state.global_step]
-        for entry in logged:
+        """Return the rows of the run before it was cut off, and keep the last loss for the next evaluation's row."""
+        for entry in state.log_history:
             self.figures.update({name: entry[name] for name in ("loss", "learning_rate") if name in entry})
-        evaluated = args.eval_strategy == "no" or any("eval_loss" in entry for entry in logged)
-        return earlier_rows(self.path, state.global_step if evaluated else state.global_step - 1)
+        evaluated = any("eval_loss" in e for e in state.log_history if e["step"] == state.global_step)
+        at_step = evaluated or args.eval_strategy == "no"
+        return earlier_rows(self.path, state.global_step if at_step else state.global_step - 1)
 
     def on_log(
         self,

@@ -19,9 +19,11 @@ logger = logging.getLogger(__name__)
 
 NEWEST = "true"  # `--resume` without a value; `resume: true` in a --config file
 STATE = "trainer_state.json"
+RUN_STATE = "run_state.json"  # what transformers' own files of a checkpoint do not hold
 # Where a checkpoint is written, and where the one that it replaces waits meanwhile. transformers, which looks for
 # `checkpoint-*` and uploads nothing that begins with an underscore, sees neither.
 SAVING, REPLACED = "_saving", "_replaced"
+EARLIER = "earlier_checkpoints"  # those of an earlier run in the same folder
 
 
 def checkpoints_of(run_dir: Path) -> list[Path]:
@@ -131,6 +133,29 @@ def repair(run_dir: Path) -> None:
             if not (run_dir / checkpoint.name).exists():
                 os.replace(checkpoint, run_dir / checkpoint.name)
         shutil.rmtree(run_dir / REPLACED, ignore_errors=True)
+
+
+def set_aside(run_dir: Path, step: int) -> list[str]:
+    """Move the checkpoints beyond a step out of the way of a run that begins there, and will have other ones.
+
+    They are the highest numbers: the run would be resumed from them, and delete its own as the oldest.
+
+    Returns:
+        Names of those that were moved to `earlier_checkpoints`; damaged ones are deleted.
+    """
+    moved = []
+    for checkpoint in checkpoints_of(run_dir):
+        if int(checkpoint.name.removeprefix("checkpoint-")) <= step:
+            continue
+        if damage_of(checkpoint):
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            continue
+        place = run_dir / EARLIER / checkpoint.name
+        place.parent.mkdir(exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(checkpoint, place)
+        moved.append(checkpoint.name)
+    return moved
 
 
 def rotate(run_dir: Path, limit: int | None, keep: Iterable[Path]) -> None:

@@ -20,6 +20,7 @@ class ResumableEarlyStopping(EarlyStoppingCallback):
     ) -> None:
         """Count the evaluations since the best one in what the run did before it was cut off."""
         super().on_train_begin(args, state, control, **kwargs)
+        self.early_stopping_patience_counter = 0
         name = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
         scores = np.array([entry[name] for entry in state.log_history if name in entry])
         if len(scores):

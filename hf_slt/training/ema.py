@@ -63,6 +63,16 @@ class WeightAverage:
         for name, parameter in self.parameters.items():
             parameter.copy_(self.average[name])
 
+    def copies(self) -> tuple[dict[str, torch.Tensor], int]:
+        """Return copies of the average and the number of updates."""
+        return {name: average.to("cpu", copy=True) for name, average in self.average.items()}, self.updates
+
+    def load_copies(self, copies: tuple[dict[str, torch.Tensor], int]) -> None:
+        """Go back to what `copies` returned."""
+        for name, average in copies[0].items():
+            self.average[name].copy_(average)
+        self.updates = copies[1]
+
     def save_weights(self, folder: Path) -> None:
         """Save the weights that are trained, for a run that goes on."""
         weights = {name: p.detach().contiguous() for name, p in self.parameters.items()}

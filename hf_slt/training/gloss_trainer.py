@@ -58,6 +58,7 @@ class GlossTrainer(RunTrainer, Trainer):
         self.loss = loss or GlossLoss(label_smoothing=self.args.label_smoothing_factor)
         self.last_output: EvalLoopOutput | None = None
         self._sums: torch.Tensor | None = None
+        self._step_clips: torch.Tensor | None = None  # of the step at hand, on all processes
 
     def compute_loss(
         self,
@@ -73,9 +74,12 @@ class GlossTrainer(RunTrainer, Trainer):
         labels, categories = inputs["labels"], inputs.get("category_labels")
         # Without the labels the model does not compute its own loss, which would be thrown away.
         outputs = model(**{name: value for name, value in inputs.items() if "labels" not in name})
-        loss = self.finite_loss(self.loss(outputs, labels, categories, num_items_in_batch))
+        loss = self.loss(outputs, labels, categories, num_items_in_batch)
         hits = (outputs["gloss_logits"].detach().argmax(-1) == labels).sum()
-        self._count(self.loss(outputs, labels, categories).detach() * len(labels), hits, len(labels))
+        # A part of the loss of the step, times the clips of the step: the same sum however a step is divided.
+        clips = len(labels) if num_items_in_batch is None else self._step_clips
+        self._count(loss.detach() * clips, hits, len(labels))
+        loss = self.finite_loss(loss)
         # The gradients of the processes are averaged, and the loss of each is a part of the sum.
         loss = loss * (1 if num_items_in_batch is None else self.accelerator.num_processes)
         return (loss, outputs) if return_outputs else loss
@@ -84,7 +88,10 @@ class GlossTrainer(RunTrainer, Trainer):
         """Return the divisors `(2,)` of the losses of both heads over all batches of a step, of all processes."""
         divisors = [self.loss.divisors(b["labels"], b.get("category_labels")) for b in batch_samples]
         total = torch.stack(divisors).sum(0) if divisors else torch.zeros(2)
-        return self.accelerator.reduce(total.to(device), "sum")
+        clips = torch.tensor([float(sum(len(b["labels"]) for b in batch_samples))])
+        sums = self.accelerator.reduce(torch.cat((total.to(device), clips.to(device))), "sum")
+        self._step_clips = sums[2]
+        return sums[:2]
 
     def _count(self, loss: torch.Tensor, hits: torch.Tensor, clips: int) -> None:
         if not torch.isfinite(loss):  # the batch was left out
@@ -101,6 +108,7 @@ class GlossTrainer(RunTrainer, Trainer):
         """Take over the state, the figures of the epoch so far on the first process."""
         super().load_run_state(state)
         sums = torch.tensor(state.get("train_sums", [0.0] * 3), device=self.args.device)
+        self._sums = None
         if sums[2]:
             self._sums = sums if self.is_world_process_zero() else torch.zeros_like(sums)
 

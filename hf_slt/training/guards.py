@@ -58,7 +58,8 @@ class FiniteLoss:
             self._skipped_in_a_row = 0
             return loss
         shown = ", ".join(self._clips[:MAX_SHOWN]) + (", ..." if len(self._clips) > MAX_SHOWN else "")
-        found = f"{float(loss)} at step {self.state.global_step + 1}, epoch {self.state.epoch or 0:.3g}, clips: {shown}"
+        where = f"step {self.state.global_step + 1}, epoch {self.state.epoch or 0:.3g}, clips: {shown}"
+        found = f"{float(loss.detach())} at {where}"
         self.skipped_batches += 1
         self._skipped_in_a_row += 1
         if not self.args.skip_nonfinite_loss or self._skipped_in_a_row > MAX_SKIPPED_IN_A_ROW:
@@ -72,9 +73,10 @@ class FiniteLoss:
     def _no_gradient(self) -> torch.Tensor:
         """Return a loss of zero. Without gradients the optimizer leaves the weights as they are.
 
-        Several processes add up gradients, and wait for those of each: there a batch that is left out gives zeros.
+        Several processes add up gradients, and wait for those of each, and the scaler of fp16 refuses to step without
+        any: there a batch that is left out gives zeros.
         """
-        if self.accelerator.num_processes == 1:
+        if self.accelerator.num_processes == 1 and self.accelerator.scaler is None:
             return torch.zeros((), device=self.args.device, requires_grad=True)
         return sum((p * 0).sum() for p in self.model.parameters() if p.requires_grad)
 
@@ -108,5 +110,5 @@ def memory_errors(args: Any, settings: str) -> Iterator[None]:
             f"expected a batch to fit into the memory, found: {first}; lower --batch-size (now "
             f"{args.per_device_train_batch_size}) or --val-batch-size (now {args.per_device_eval_batch_size}), with "
             f"--grad-accum-steps to keep the batch of a step, or {settings}; --precision amp and "
-            f"--gradient_checkpointing true also help; --auto_find_batch_size true halves the batch until it fits"
+            f"--gradient_checkpointing true also help; --auto_find_batch_size true lowers the batch until it fits"
         ) from error

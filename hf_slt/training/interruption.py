@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -60,10 +61,19 @@ class StopSignal:
 
 def ignore_stop_signals(worker_init: Callable[[int], None] | None, worker: int) -> None:
     """Start a process that loads data; signals to the whole group are for the run to act on, which ends its workers."""
-    for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # macOS has no way to tell who sent a signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_leave_when_the_run_does, args=(os.getppid(),), daemon=True).start()
     if worker_init is not None:
         worker_init(worker)
+
+
+def _leave_when_the_run_does(run: int) -> None:
+    """End this process at a SIGTERM of the run itself, which waits for it on its way out; leave out those of others."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != run:
+        pass
+    os._exit(0)
 
 
 def shield_workers(loader: Any) -> Any:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import Trainer
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.training.checkpoints import RUN_STATE
 
 
 def warmup_factor(step: int, warmup_steps: int) -> float:
@@ -49,9 +54,15 @@ class OwnOptimization:
     @staticmethod
     def get_optimizer_cls_and_kwargs(args: Any, model: Any = None) -> tuple[Any, dict[str, Any]]:
         """Return class and arguments of the optimizer."""
-        if args.optimizer_class is None:
-            return Trainer.get_optimizer_cls_and_kwargs(args, model)
-        return args.optimizer_class, {"lr": args.learning_rate, **optimizer_arguments(args.optim_args)}
+        given = optimizer_arguments(args.optim_args)
+        if args.optimizer_class is not None:
+            return args.optimizer_class, {"lr": args.learning_rate, **given}
+        bare = copy.copy(args)
+        bare.optim_args = None
+        found, own = Trainer.get_optimizer_cls_and_kwargs(bare, model)
+        if getattr(found, "__module__", "").startswith(("torch.optim", "transformers.optimization")):
+            return found, {**own, **given}  # to which transformers does not pass --optim-args on
+        return Trainer.get_optimizer_cls_and_kwargs(args, model)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """Create the optimizer; encoder and decoder may have learning rates of their own.
@@ -63,8 +74,10 @@ class OwnOptimization:
             return self.optimizer
         try:
             optimizer = super().create_optimizer(*args, **kwargs)
+        except ConfigurationError:
+            raise
         except (TypeError, ValueError) as error:
-            name = self.args.optimizer or self.args.optim
+            name = self.args.optimizer or getattr(self.args.optim, "value", self.args.optim)
             raise ConfigurationError(
                 f"expected an --optimizer that takes these arguments, found {name}: {error}"
             ) from error
@@ -102,25 +115,73 @@ class OwnOptimization:
         elif self.args.schedule in ("none", "constant"):
             factor = functools.partial(warmup_factor, **warmup)
         if factor is None:
-            return super().create_scheduler(num_training_steps, optimizer)
+            try:
+                return super().create_scheduler(num_training_steps, optimizer)
+            except (TypeError, ValueError) as error:
+                raise ConfigurationError(
+                    f"expected --lr_scheduler_kwargs that --scheduler {self.args.schedule} takes, found "
+                    f"{self.args.lr_scheduler_kwargs}: {error}"
+                ) from error
         # As a function of the step, a schedule is the same in a run that was resumed.
         self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, factor)
         self._created_lr_scheduler = True
         return self.lr_scheduler
+
+    def optimization_state(self) -> dict[str, str]:
+        """Return which classes of optimizer and schedule a checkpoint is of."""
+        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)  # accelerate wraps it
+        return {"optimizer": type(optimizer).__name__, "schedule": type(self.lr_scheduler).__name__}
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            self._check_optimization(Path(checkpoint))
+        try:
+            super()._load_optimizer_and_scheduler(checkpoint)
+        except ValueError as error:  # other groups of parameters
+            raise ConfigurationError(
+                f"expected the optimizer of {checkpoint}, found another one: {error}; resume with the flags of the run"
+            ) from error
+
+    def _check_optimization(self, checkpoint: Path) -> None:
+        path = checkpoint / RUN_STATE
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        now = self.optimization_state()
+        other = [
+            f"{name} was {stored[name]}, is {now[name]}" for name in now if stored.get(name, now[name]) != now[name]
+        ]
+        if other:
+            raise ConfigurationError(
+                f"expected the optimizer and the schedule of {checkpoint}, found others: {'; '.join(other)}; resume "
+                f"with the flags of the run (--config run_config.json), or start from its weights: --init-checkpoint"
+            )
 
     def _in_steps(self, epochs: float, least: int = 1) -> int:
         return max(least, round(epochs * self.steps_per_epoch))
 
 
 def optimizer_arguments(text: str | None) -> dict[str, Any]:
-    """Parse `--optim-args`, `momentum=0.9,nesterov=true`; values are read as YAML.
+    """Parse `--optim-args`, `momentum=0.9,nesterov=true,betas=[0.9,0.95]`; values are read as YAML.
 
     Raises:
         ConfigurationError: A part that is not `name=value`.
     """
     import yaml
 
-    pairs = [part.partition("=") for part in (text or "").replace(" ", "").split(",") if part]
-    if any(not equals for _, equals, _ in pairs):
-        raise ConfigurationError(f"expected --optim-args name=value,name=value, found '{text}'")
-    return {name: yaml.safe_load(value) for name, _, value in pairs}
+    parts = re.split(r",(?![^\[(]*[\])])", (text or "").replace(" ", ""))
+    pairs = [part.partition("=") for part in parts if part]
+    try:
+        if not all(name and value for name, _, value in pairs):
+            raise ValueError("a part without a name or a value")
+        return {name: _number(yaml.safe_load(re.sub(r"^\((.*)\)$", r"[\1]", value))) for name, _, value in pairs}
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"expected --optim-args name=value,name=value, found '{text}': {error}") from error
+
+
+def _number(value: Any) -> Any:
+    """Return what YAML takes for text and is a number, such as 1e-8, as one; in lists too."""
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import TrainOutput
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.checkpoints import repair
+from hf_slt.training.attempts import FirstAttempt
+from hf_slt.training.carried_loss import CarriedLoss
+from hf_slt.training.checkpoints import EARLIER, RUN_STATE, checkpoints_of, repair, set_aside
 from hf_slt.training.ema import TRAINING_WEIGHTS, WeightAverage
 from hf_slt.training.guards import memory_errors
 from hf_slt.training.interruption import EvaluationAbandoned, Interrupted, StopSignal
-from hf_slt.training.saving import RUN_STATE, WholeSaving
+from hf_slt.training.saving import WholeSaving
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class _AfterLoading(TrainerCallback):
             self.trainer.average.update()
 
 
-class ExactRuns(WholeSaving):
+class ExactRuns(WholeSaving, CarriedLoss):
     """Mixin of a [`Trainer`]: a run that was stopped at any moment, and is resumed, ends like one that never was.
 
     Attributes:
@@ -58,6 +61,7 @@ class ExactRuns(WholeSaving):
         super().__init__(*args, **kwargs)
         self._stop = StopSignal()
         self._resumed_from: Path | None = None
+        self._start: FirstAttempt | None = None
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> TrainOutput:
         """Train; see [`Trainer.train`].
@@ -72,6 +76,7 @@ class ExactRuns(WholeSaving):
         if self.args.should_save:
             repair(run_dir)
         self._start_average()
+        self._start = None
         # The last one, whoever else was added meanwhile.
         self.remove_callback(_AfterLoading)
         self.add_callback(_AfterLoading(self))
@@ -80,10 +85,27 @@ class ExactRuns(WholeSaving):
                 output = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
             except _Complete:
                 output = self._finish()
-        if self.average is not None and self.state.best_model_checkpoint is None:
+        self._start = None
+        best_is_loaded = self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None
+        if self.average is not None and not best_is_loaded:
             self.average.copy_to_model()
         self.average = None  # what follows is of the model as it is saved
         return output
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Train; with `--auto_find_batch_size` each attempt begins where the first one did."""
+        if self._start is not None:
+            self._start.restore(self)
+        elif self.args.auto_find_batch_size:
+            self._start = FirstAttempt(self)
+        return super()._inner_training_loop(*args, **kwargs)
+
+    def _load_best_model(self) -> None:
+        if Path(self.state.best_model_checkpoint).is_dir():
+            super()._load_best_model()
+            return
+        logger.warning(f"{self.state.best_model_checkpoint}, the best checkpoint, is gone: the run ends with the last")
+        self.state.best_model_checkpoint = None
 
     def _start_average(self) -> None:
         if not getattr(self.args, "use_ema", False):
@@ -109,6 +131,7 @@ class ExactRuns(WholeSaving):
         Raises:
             _Complete: Nothing is left to train.
         """
+        self._make_room()
         checkpoint = self._resumed_from
         if checkpoint is None:
             return
@@ -116,13 +139,36 @@ class ExactRuns(WholeSaving):
         self._find_best_checkpoint(checkpoint)
         self._load_rng_state(str(checkpoint))
         last = self.state.global_step >= self.state.max_steps
-        if self.evaluation_is_missing():
-            self.control.should_evaluate = True
-            self.control.should_save = str(self.args.save_strategy.value) != "no"
-            zero = torch.zeros((), device=self.args.device)
-            self._maybe_log_save_evaluate(zero, None, self.model, None, self.state.epoch, None, 0.0)
+        evaluates = self.evaluation_is_missing()
+        saves = evaluates and str(self.args.save_strategy.value) != "no"
+        if evaluates or self.log_is_missing():
+            self.make_up_log(should_log=self.log_is_missing(), should_evaluate=evaluates, should_save=saves)
         if last or self.control.should_training_stop:
             raise _Complete
+
+    def run_state(self) -> dict[str, Any]:
+        """Return also the sums of the training loss."""
+        return {**super().run_state(), **self.loss_state()}
+
+    def load_run_state(self, state: dict[str, Any]) -> None:
+        """Take over also the sums of the training loss."""
+        super().load_run_state(state)
+        self.load_loss_state(state)
+
+    def _make_room(self) -> None:
+        """Move checkpoints of an earlier run out of the way, delete those of an attempt with too large batches."""
+        run_dir, step = Path(self.args.output_dir), self.state.global_step
+        if not self.args.should_save:
+            return
+        if self._start is not None and self._start.restored:
+            for checkpoint in checkpoints_of(run_dir):
+                if int(checkpoint.name.removeprefix("checkpoint-")) > step:
+                    shutil.rmtree(checkpoint, ignore_errors=True)
+        elif moved := set_aside(run_dir, step):
+            logger.warning(
+                f"{run_dir} holds {', '.join(moved)} of an earlier run beyond step {step}: moved to "
+                f"{run_dir / EARLIER}, from which --resume {run_dir / EARLIER} goes on"
+            )
 
     def _load_own_state(self, checkpoint: Path) -> None:
         path = checkpoint / RUN_STATE
@@ -155,6 +201,12 @@ class ExactRuns(WholeSaving):
             due = ended and (self.state.epoch or 0) >= (self.args.eval_delay or 0)
         return due and not any(e["step"] == step and "eval_loss" in e for e in self.state.log_history)
 
+    def log_is_missing(self) -> bool:
+        """Tell whether the run was stopped between the last step of an epoch and the log of the epoch."""
+        strategy, step = str(self.args.logging_strategy.value), self.state.global_step
+        ended = strategy == "epoch" and (step % self.steps_per_epoch == 0 or step >= self.state.max_steps)
+        return ended and not any(e["step"] == step and "loss" in e for e in self.state.log_history)
+
     def _finish(self) -> TrainOutput:
         """End a run that was resumed when there was nothing left to train, as `train` ends."""
         if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
@@ -162,8 +214,7 @@ class ExactRuns(WholeSaving):
         self.is_in_train = False
         logger.info(f"nothing is left to train after step {self.state.global_step}")
         self.control = self.callback_handler.on_train_end(self.args, self.state, self.control)
-        losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-        loss = losses[-1] if losses else float("nan")
+        loss = self.mean_loss()
         metrics = {"train_loss": loss, "epoch": self.state.epoch}
         return TrainOutput(self.state.global_step, loss, metrics)
 
@@ -205,8 +256,13 @@ class ExactRuns(WholeSaving):
         return super().prediction_step(*args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate, with the averaged weights if there are any; training draws the same random numbers after it."""
-        with untouched_random_state(), contextlib.nullcontext() if self.average is None else self.average.applied():
+        """Evaluate, with the averaged weights if there are any; training draws the same random numbers after it.
+
+        Raises:
+            OutOfMemoryError: The memory was full.
+        """
+        averaged = contextlib.nullcontext() if self.average is None else self.average.applied()
+        with memory_errors(self.args, self.memory_settings), untouched_random_state(), averaged:
             return super().evaluate(*args, **kwargs)
 
 

@@ -14,7 +14,6 @@ from transformers import PretrainedConfig
 
 from hf_slt.data.corpus import CorpusPaths
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.checkpoints import checkpoints_of
 
 logger = logging.getLogger(__name__)
 
@@ -88,19 +87,8 @@ def check_mixed_streams(mixed: Iterable[str], streams: Collection[str]) -> None:
         )
 
 
-def clear_earlier_run(output_dir: Path) -> None:
-    """Make a folder ready for a new run: no score or checkpoint of an earlier one may pass for the new one's.
-
-    Scores and predictions are removed, to be written again; checkpoints are set aside.
-    """
-    checkpoints = checkpoints_of(output_dir)
-    if checkpoints:
-        number = 1 + sum(1 for _ in output_dir.glob("earlier_checkpoints_*"))
-        aside = output_dir / f"earlier_checkpoints_{number}"
-        aside.mkdir()
-        for checkpoint in checkpoints:
-            checkpoint.rename(aside / checkpoint.name)
-        logger.warning(f"{output_dir} holds checkpoints of an earlier run (--resume would go on): they are in {aside}")
+def remove_old_results(output_dir: Path) -> None:
+    """Remove scores and predictions of an earlier run in the same folder, so that none stands beside the new model."""
     old = [output_dir / name for name in (*_RESULTS, *_PREDICTIONS) if (output_dir / name).is_file()]
     if old:
         logger.warning(f"{output_dir} holds the results of an earlier run: they are replaced")

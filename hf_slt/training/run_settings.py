@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import logging
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,8 @@ class RunSettings:
 
     def _set_precision(self) -> None:
         """Turn `--precision` into the mixed precision that the device has."""
+        if self.precision in ("fp32", "float32"):
+            os.environ["ACCELERATE_MIXED_PRECISION"] = "no"  # of `accelerate launch`; the run's own flag wins
         if self.precision in ("bf16", "amp") and not (self.bf16 or self.fp16):
             on_gpu = torch.cuda.is_available() and not self.use_cpu
             dtype = amp_dtype(on_gpu)

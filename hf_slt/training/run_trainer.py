@@ -26,3 +26,7 @@ class RunTrainer(FiniteLoss, ExactRuns, OwnOptimization, OwnEvalLoader):
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
         """Return the loader of a data set, by default that of the Trainer; its workers leave signals to the run."""
         return shield_workers(super().get_eval_dataloader(eval_dataset))
+
+    def get_test_dataloader(self, test_dataset: Any) -> DataLoader:
+        """Return the loader of clips to predict, which is that of an evaluation in everything."""
+        return self.get_eval_dataloader(test_dataset)

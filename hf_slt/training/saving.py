@@ -13,10 +13,8 @@ from typing import Any
 from safetensors import SafetensorError
 
 from hf_slt.errors import HfSltError
-from hf_slt.training.checkpoints import SAVING, STATE, checkpoints_of, replace_folder, rotate
+from hf_slt.training.checkpoints import RUN_STATE, SAVING, STATE, checkpoints_of, replace_folder, rotate
 from hf_slt.training.ema import WeightAverage
-
-RUN_STATE = "run_state.json"  # in a checkpoint: what transformers' own files of it do not hold
 
 
 class CheckpointError(HfSltError):
@@ -37,7 +35,7 @@ class WholeSaving:
 
     def run_state(self) -> dict[str, Any]:
         """Return what a checkpoint has to hold beside transformers' own state, as JSON; called on every process."""
-        return {"skipped_batches": self.skipped_batches}
+        return {"skipped_batches": self.skipped_batches, **self.optimization_state()}
 
     def load_run_state(self, state: dict[str, Any]) -> None:
         """Take over what `run_state` returned when the checkpoint was saved."""
@@ -83,6 +81,7 @@ class WholeSaving:
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 replace_folder(staged, final)
+                shutil.rmtree(run_dir / SAVING)
         if self.args.should_save:
             rotate(run_dir, self.args.save_total_limit, [Path(best)] if best else [])
         if self.args.push_to_hub:
@@ -105,11 +104,8 @@ class WholeSaving:
         """Turn what goes wrong while files are written into an error, and leave nothing half-written."""
         try:
             yield
-        except (
-            OSError,
-            RuntimeError,
-            SafetensorError,
-        ) as error:  # torch and safetensors have own types for a full disk
+        # A full disk is a RuntimeError of torch, and an error of its own of safetensors.
+        except (OSError, RuntimeError, SafetensorError) as error:
             if self.args.should_save:
                 shutil.rmtree(staging, ignore_errors=True)
             whole = checkpoints_of(Path(self.args.output_dir))

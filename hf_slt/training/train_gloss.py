@@ -42,7 +42,7 @@ from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_fi
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.init_checkpoint import initialize_run
-from hf_slt.training.run_checks import check_checkpoint, clear_earlier_run, prepare_torch
+from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def run_train_gloss(
     trainer = build_gloss_trainer(model, extractor, splits, loss, training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            clear_earlier_run(output_dir)
+            remove_old_results(output_dir)
         write_gloss_run_files(output_dir, effective, report)
     return train_and_score_gloss(trainer, splits)
 

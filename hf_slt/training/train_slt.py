@@ -36,8 +36,8 @@ from hf_slt.training.run_checks import (
     check_checkpoint,
     check_mixed_streams,
     check_splits,
-    clear_earlier_run,
     prepare_torch,
+    remove_old_results,
 )
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
@@ -135,7 +135,7 @@ def run_train_slt(
     trainer = build_trainer(model, processor, splits, augmentation_args.mix_streams(), training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            clear_earlier_run(output_dir)
+            remove_old_results(output_dir)
         write_run_files(output_dir, effective, corpus)
     return train_and_score(trainer, processor, splits, corpus)
 

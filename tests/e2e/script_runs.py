@@ -15,18 +15,6 @@ ROOT = Path(__file__).parents[2]
 # Two processes on the CPU; `--cpu --num_processes 2` would run one.
 LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
 LAUNCH += " --dynamo_backend no --main_process_port 0"  # any port that is free
-_PROBE = """
-import sys, torch.distributed
-from transformers import Trainer
-sys.path.insert(0, sys.argv.pop(1))
-train = Trainer.train
-def tell(self, *args, **kwargs):
-    print("world size", torch.distributed.get_world_size(), flush=True)
-    return train(self, *args, **kwargs)
-Trainer.train = tell
-from SCRIPT import main
-main(sys.argv[1:])
-"""
 TINY = (
     "--image-size 16 --projector-dim 8 --d-model 16 --pose-hidden-size 8 --temporal-layers 1 --temporal-heads 2 "
     "--temporal-dim-feedforward 16 --backbone-hidden-size 16 --backbone-layers 1 --decoder-layers 1 --decoder-heads 2 "
@@ -61,11 +49,6 @@ def run_process(*command):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return done
-
-
-def probe_of(script):
-    """Return a program that runs a script's `main` and tells how many processes train."""
-    return _PROBE.replace("SCRIPT", script)
 
 
 def read_json(path):

@@ -1,15 +1,13 @@
-"""The smoke test of every model, and a run on two processes."""
+"""The smoke test of every model, and on two processes."""
 
 import csv
 import json
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
-from gloss_factories import write_gloss_corpus
-from gloss_runs import TINY, data_flags
-from script_runs import LAUNCH, ROOT, probe_of, run_main, run_process
+from gloss_runs import TINY
+from script_runs import LAUNCH, ROOT, run_main, run_process
 from transformers import AutoConfig, AutoModel
 
 from hf_slt.errors import HfSltError
@@ -50,7 +48,7 @@ def test_smoke_test_with_a_folder_leaves_a_model(temporary_folder, tmp_path):
 
 def test_smoke_test_in_mixed_precision(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # put back after the test
-    monkeypatch.setattr("hf_slt.training.gloss_training_arguments.amp_dtype", lambda on_gpu: "bf16")
+    monkeypatch.setattr("hf_slt.training.run_settings.amp_dtype", lambda on_gpu: "bf16")
     caplog.set_level("INFO")
     run_main("train_gloss", ["--smoke-test", "--amp", *QUIET, *TINY])
     assert "smoke test passed" in caplog.text
@@ -75,32 +73,6 @@ def test_a_saved_model_that_says_something_else_is_noticed(tmp_path):
     (run / "preprocessor_config.json").write_text(json.dumps({**config, "normalization": "none"}))
     with pytest.raises(HfSltError, match="expected the saved model to say"):
         gloss_smoke.check_saved_model(run, tmp_path / "data" / "test")
-
-
-def results(folder: Path):
-    return json.loads((folder / "test_results.json").read_text(encoding="utf-8"))
-
-
-def test_two_processes_give_the_result_of_one(tmp_path):
-    probe = tmp_path / "probe.py"
-    probe.write_text(probe_of("train_gloss"), encoding="utf-8")
-    corpus = write_gloss_corpus(tmp_path / "corpus")
-    # The same four clips make each step: two a process, or four in one. Without dropout both do the same arithmetic.
-    flags = [*data_flags(corpus), *TINY, "--epochs", "2", "--optim", "sgd", "--lr", "0.05", "--warmup-ratio", "0"]
-    flags += ["--dropout", "0", "--head-dropout", "0"]
-    both = [*flags, "--batch-size", 2, "--val-batch-size", 1, "--output_dir", tmp_path / "two"]
-    launched = run_process(sys.executable, *LAUNCH.split(), probe, ROOT / "scripts", *both)
-    assert launched.stdout.count("world size 2") == 2
-    run_main("train_gloss", [*flags, "--batch-size", 4, "--output_dir", tmp_path / "one"])
-    one, two = results(tmp_path / "one"), results(tmp_path / "two")
-    assert two["test_loss"] == pytest.approx(one["test_loss"], abs=1e-4)
-    assert (two["test_accuracy"], two["test_macro_f1"]) == (one["test_accuracy"], one["test_macro_f1"])
-    logs = []
-    for run in ("one", "two"):
-        with (tmp_path / run / "train_log.csv").open() as file:
-            logs.append([{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)])
-    for left, right in zip(*logs, strict=True):
-        assert left == pytest.approx(right, abs=1e-4)
 
 
 def test_smoke_test_on_two_processes(temporary_folder):

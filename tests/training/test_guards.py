@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 from run_factories import (
+    CUDA_MESSAGE,
     Changed,
+    Hungry,
     gloss_model,
     gloss_report,
     gloss_trainer,
@@ -30,7 +32,6 @@ from hf_slt.training.guards import (
 
 SGD = {"optim": "sgd", "learning_rate": 0.3, "warmup_ratio": 0.0, "lr_scheduler_type": "none", "weight_decay": 0.01}
 CPU_MESSAGE = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"
-CUDA_MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB."
 
 
 @pytest.fixture(scope="module")
@@ -189,24 +190,6 @@ def test_other_errors_do_not(error):
         raise error
 
 
-class Hungry:
-    """A forward pass that fits the memory up to a number of clips."""
-
-    def __init__(self, model, limit, error=torch.OutOfMemoryError(CUDA_MESSAGE), start=0, evaluation=False):
-        self.forward, self.limit, self.error, self.start = model.forward, limit, error, start
-        self.model, self.evaluation = model, evaluation
-        self.batches = []
-        model.forward = self
-
-    def __call__(self, *args, **kwargs):
-        size = len(kwargs["attention_mask"])
-        if self.model.training is not self.evaluation:
-            self.batches.append(size)
-            if size > self.limit and len(self.batches) > self.start:
-                raise self.error
-        return self.forward(*args, **kwargs)
-
-
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError(CUDA_MESSAGE), RuntimeError(CPU_MESSAGE), MemoryError()])
 def test_a_lack_of_memory_says_what_to_lower(report, parts, tmp_path, error):
     glosses = gloss_trainer(report, tmp_path / "a", per_device_eval_batch_size=3)
@@ -229,7 +212,7 @@ def test_a_lack_of_memory_in_an_evaluation_behind_the_training_says_so_too(repor
 
 
 def test_an_evaluation_without_memory_is_not_mended_by_smaller_training_batches(report, tmp_path):
-    trainer = gloss_trainer(report, tmp_path, auto_find_batch_size=True, save_strategy="no")
+    trainer = gloss_trainer(report, tmp_path, auto_find_batch_size=True)
     hungry = Hungry(trainer.model, 0, evaluation=True)
     with pytest.raises(OutOfMemoryError, match=r"found: CUDA out of memory.*--val-batch-size \(now 32\)"):
         trainer.train()

@@ -4,7 +4,7 @@ import pytest
 from model_factories import tiny_model
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, clear_earlier_run
+from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, remove_old_results
 
 
 @pytest.fixture
@@ -37,19 +37,9 @@ def test_a_stream_that_is_not_read_cannot_be_mixed():
 def test_results_of_an_earlier_run_do_not_stand_beside_the_new_model(tmp_path, caplog):
     for name in ("test_results.json", "test_predictions.csv", "run_config.json"):
         (tmp_path / name).write_text("{}")
-    clear_earlier_run(tmp_path)
+    remove_old_results(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["run_config.json"]
     assert "holds the results of an earlier run" in caplog.text
     caplog.clear()
-    clear_earlier_run(tmp_path)
+    remove_old_results(tmp_path)
     assert not caplog.text
-
-
-def test_checkpoints_of_an_earlier_run_are_set_aside(tmp_path, caplog):
-    for number in (1, 2):
-        (tmp_path / "checkpoint-7").mkdir()
-        clear_earlier_run(tmp_path)
-        aside = tmp_path / f"earlier_checkpoints_{number}"
-        assert [path.name for path in aside.iterdir()] == ["checkpoint-7"]
-        assert f"checkpoints of an earlier run (--resume would go on): they are in {aside}" in caplog.text
-    assert not (tmp_path / "checkpoint-7").exists()
