@@ -82,7 +82,7 @@ def build_feature_extractor(
     return extractor
 
 
-def check_gloss_data(data_args: GlossDataArguments, width: int | None, report_path: Path) -> GlossContractReport:
+def check_gloss_data(data_args: GlossDataArguments, width: int | None, report_path: Path | None) -> GlossContractReport:
     """Check the splits of a run, read their clips, and write the report.
 
     Args:
@@ -113,11 +113,12 @@ def check_gloss_data(data_args: GlossDataArguments, width: int | None, report_pa
     return checked(report, report_path)
 
 
-def checked(report: GlossContractReport, path: Path) -> GlossContractReport:
-    """Write a report and log its warnings; raises `DataContractError` if there are problems."""
-    report.write(path)
+def checked(report: GlossContractReport, path: Path | None) -> GlossContractReport:
+    """Write a report (None: nowhere) and log its warnings; raises `DataContractError` if there are problems."""
+    if path is not None:
+        report.write(path)
     if not report.ok:
-        raise DataContractError(report.problems, str(path))
+        raise DataContractError(report.problems, None if path is None else str(path))
     for warning in report.warnings:
         logger.warning(warning)
     return report

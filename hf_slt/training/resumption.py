@@ -117,6 +117,8 @@ class ExactRuns(WholeSaving, CarriedLoss):
             raise ConfigurationError(
                 f"expected no --use-ema to resume from {self._resumed_from}, which was saved without it"
             )
+        elif self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise ConfigurationError("expected no --use-ema with FSDP or DeepSpeed, where no process has all weights")
         else:
             self.average = WeightAverage(self.model, self.args.ema_decay)
 

@@ -33,6 +33,18 @@ def prepare_torch(training_args: Any) -> None:
         transformers.set_seed(training_args.seed)
 
 
+def report_path_of(args: Any) -> Path | None:
+    """Return where the report on the data goes: the first process writes it for all, whose logs say no more either.
+
+    Args:
+        args: The arguments of the run.
+    """
+    if args.process_index == 0:
+        return Path(args.output_dir) / "contract_report.json"
+    logging.getLogger("hf_slt").setLevel(logging.ERROR)
+    return None
+
+
 def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
     """Raise `ConfigurationError` unless there is a training split and, if the run evaluates, a validation split."""
     flags = {"train": "--train-index", **({"validation": "--val-index"} if needs_validation else {})}

@@ -42,6 +42,12 @@ _AMOUNTS = (
 class RunSettings:
     """Mixin of the TrainingArguments of both tasks, whose `__post_init__` calls `apply_run_flags` first."""
 
+    @property
+    def device(self) -> torch.device:
+        """The device of this process; on the CPU without the number of the process, with which torch loads nothing."""
+        device = super().device
+        return torch.device("cpu") if device.type == "cpu" else device
+
     def apply_run_flags(self) -> None:
         """Check the flags of the run, and turn them into HuggingFace's.
 

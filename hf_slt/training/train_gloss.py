@@ -42,7 +42,7 @@ from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_fi
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.init_checkpoint import initialize_run
-from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results
+from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results, report_path_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def run_train_gloss(
     # What is wrong with the flags of the model comes out before any clip is read.
     build_config(model_args, loss_args, extractor.input_size, GlossClasses(num_glosses=2, num_categories=2))
     with training_args.main_process_first(local=False, desc="reading clips"):
-        report = check_gloss_data(data_args, extractor.raw_size, output_dir / "contract_report.json")
+        report = check_gloss_data(data_args, extractor.raw_size, report_path_of(training_args))
     prepare_torch(training_args)
     config = build_config(model_args, loss_args, extractor.input_size, resolve_classes(data_args, report))
     check_checkpoint(training_args.resume_from_checkpoint, config)

@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 import numpy as np
 from accelerate import PartialState
-from transformers.trainer_callback import ProgressCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
@@ -38,6 +38,7 @@ from hf_slt.training.run_checks import (
     check_splits,
     prepare_torch,
     remove_old_results,
+    report_path_of,
 )
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
@@ -108,7 +109,7 @@ def run_train_slt(
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
     corpus, report = build_datasets(
         paths,
-        report_path=output_dir / "contract_report.json",
+        report_path=report_path_of(training_args),
         num_landmarks=model_args.pose_landmarks,
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
@@ -204,8 +205,8 @@ def build_trainer(
         callbacks=[EpochCallback(epoch), report, *stop],
     )
     report.trainer = trainer
+    trainer.remove_callback(PrinterCallback if args.disable_tqdm else ProgressCallback)  # they print raw dictionaries
     if not args.disable_tqdm:
-        trainer.remove_callback(ProgressCallback)
         trainer.add_callback(QuietProgressCallback)
     return trainer
 

@@ -1,6 +1,7 @@
 """Two processes train, evaluate, save and resume like one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -65,18 +66,8 @@ SLT_SPLITS = {"train": 12, "validation": 1, "test": 5}
 STEPS = ["--epochs", 2, "--grad-accum-steps", 2, "--optim", "sgd", "--lr", 0.05, "--clip-grad-norm", 0]
 STEPS += ["--label-smoothing", 0.1]
 SAVED = ["--save_strategy", "steps", "--save_steps", 1, "--eval_strategy", "epoch", "--load_best_model_at_end", "false"]
-RANDOM = [
-    "--optim",
-    "adamw_torch",
-    "--clip-grad-norm",
-    1,
-    "--lr",
-    0.01,
-    "--temporal-dropout",
-    0.3,
-    "--decoder-dropout",
-    0.3,
-]
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-\d+)?")
+RANDOM = "--optim adamw_torch --lr 0.01 --clip-grad-norm 1 --temporal-dropout 0.3 --decoder-dropout 0.3".split()
 
 
 def slt_flags(root):
