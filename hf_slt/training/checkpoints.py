@@ -18,7 +18,7 @@ from hf_slt.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 NEWEST = "true"  # `--resume` without a value; `resume: true` in a --config file
-STATE = "trainer_state.json"
+STATE, RUN_CONFIG = "trainer_state.json", "run_config.json"
 RUN_STATE = "run_state.json"  # what transformers' own files of a checkpoint do not hold
 # Where a checkpoint is written, and where the one that it replaces waits meanwhile. transformers, which looks for
 # `checkpoint-*` and uploads nothing that begins with an underscore, sees neither.
@@ -91,13 +91,27 @@ def checkpoint_to_resume(given: str, output_dir: Path) -> str | None:
         if not (damage := damage_of(checkpoint)):
             return str(checkpoint)
         logger.warning(f"{checkpoint} is not whole ({damage}): the one before it is used")
-    if not found and (run_dir / "run_config.json").is_file():
+    if not found and (run_dir / RUN_CONFIG).is_file():
+        _check_start(run_dir)
         logger.warning(f"{run_dir} was cut off before its first checkpoint: the run starts over")
         return None
     state = "damaged ones only" if found else "none"
     raise ConfigurationError(
         f"expected a checkpoint-N folder in {run_dir} to --resume from, found {state}; start the run without --resume"
     )
+
+
+def _check_start(run_dir: Path) -> None:
+    """Raise `ConfigurationError` if a run that starts over would not start as it did, from given weights."""
+    try:
+        weights = json.loads((run_dir / RUN_CONFIG).read_text(encoding="utf-8")).get("init_checkpoint")
+    except (OSError, ValueError, AttributeError):
+        weights = None
+    if weights:
+        raise ConfigurationError(
+            f"expected a checkpoint in {run_dir} to --resume from, found none: it was cut off before its first one; "
+            f"start it again, without --resume and with --init-checkpoint {weights}"
+        )
 
 
 def replace_folder(new: Path, final: Path) -> None:

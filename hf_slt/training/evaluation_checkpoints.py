@@ -15,7 +15,8 @@ from hf_slt.models.loading import load_pretrained, missing_weights
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
-from hf_slt.training.results import RUN_CONFIG, SPLITS, read_run_file
+from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.results import SPLITS, read_run_file
 
 _WHAT = "a trained model in --checkpoint"
 _VOCABULARY_MULTIPLE = 128  # T5 and others round the model's vocabulary up to a multiple of it

@@ -17,7 +17,8 @@ from hf_slt.evaluation.gloss_reports import gloss_prediction_rows, write_gloss_p
 from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import UNKNOWN, ScoredClips, check_scores
 from hf_slt.models.gloss.checkpoint import class_names
-from hf_slt.training.results import RUN_CONFIG, SPLITS
+from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.results import SPLITS
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,11 @@ import datasets
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.bootstrap import bootstrap_intervals
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
+from hf_slt.training.checkpoints import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
-RUN_CONFIG, SPLITS = "run_config.json", "splits.json"
+SPLITS = "splits.json"
 SHOWN_METRICS = {"bleu": "BLEU-4", "chrf": "chrF", "cer": "CER", "wer": "WER"}
 
 

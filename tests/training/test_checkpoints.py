@@ -100,6 +100,9 @@ def test_a_run_without_a_checkpoint(tmp_path, caplog):
     (tmp_path / "run_config.json").write_text("{}")
     assert checkpoint_to_resume("true", tmp_path) is None
     assert "was cut off before its first checkpoint: the run starts over" in caplog.text
+    (tmp_path / "run_config.json").write_text('{"init_checkpoint": "W"}')
+    with pytest.raises(ConfigurationError, match="start it again, without --resume and with --init-checkpoint W"):
+        checkpoint_to_resume("true", tmp_path)
 
 
 def test_a_folder_is_replaced_as_a_whole(run):
