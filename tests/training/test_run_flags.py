@@ -17,6 +17,13 @@ RUN = {"output_dir": "R"}
 TASKS = {"slt": SLT, "gloss": GLOSS}
 # flag, value on the command line, attribute, value it gets; None as a value: the flag stands alone
 SHARED_FLAGS = [
+    ("--output-dir", "O", "output_dir", "O"),
+    ("--epochs", "40", "num_train_epochs", 40.0),
+    ("--num-train-epochs", "2.5", "num_train_epochs", 2.5),
+    ("--batch-size", "4", "per_device_train_batch_size", 4),
+    ("--val-batch-size", "2", "per_device_eval_batch_size", 2),
+    ("--num-workers", "0", "dataloader_num_workers", 0),
+    ("--use-cpu", None, "use_cpu", True),
     ("--work-dir", "O", "output_dir", "O"),
     ("--max-train-steps", "7", "max_steps", 7),
     ("--subset-size", "12", "subset_size", 12),
