@@ -134,9 +134,13 @@ class EpochLogCallback(TrainerCallback):
         }
         if not state.is_world_process_zero:
             return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
-            writer.writerow({name: f"{v:.6g}" if isinstance(v, float) else v for name, v in row.items()})
+        try:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
+                writer.writerow({name: f"{v:.6g}" if isinstance(v, float) else v for name, v in row.items()})
+        except OSError as error:  # a full disk does not say which file it is
+            error.filename = str(self.path)
+            raise
         logger.info(self.format_line(row, args.num_train_epochs, time.monotonic() - self.started))
         self.after_line()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
 from hf_slt.errors import ConfigurationError
@@ -111,6 +112,12 @@ class RunSettings:
             yield "expected --init-checkpoint with --allow-partial-init, found none"
         if self.early_stop is not None and self.eval_strategy == "no":
             yield f"expected an --eval_strategy with --early-stop {self.early_stop}, found 'no'"
+        schedules = [*SCHEDULES, *(item.value for item in SchedulerType)]
+        name = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
+        if name not in schedules:
+            nearest = difflib.get_close_matches(name, schedules, n=1)
+            hint = f"did you mean '{nearest[0]}'?" if nearest else f"there are {schedules}"
+            yield f"expected a --scheduler that there is, found '{name}'; {hint}"
         if self.lr_scheduler_type in ("plateau", "reduce_lr_on_plateau") and self.warmup_epochs:
             yield f"expected no --warmup-epochs with --scheduler plateau, found {self.warmup_epochs}"
         mixed = [name for name in ("bf16", "fp16") if getattr(self, name)]

@@ -199,7 +199,10 @@ def test_invalid_clips_can_be_skipped_and_are_counted(tmp_path):
         (["--augment-flip", "2"], "a probability in [0, 1] for flip, found 2.0"),
         (["--pose-layout", "openpose"], "found 'openpose'"),
         (["--decoder-model", "nowhere"], "expected a tokenizer in --decoder-model"),
-        (["--lr_scheduler_type", "cosin"], "ConfigurationError: cosin is not a valid SchedulerType"),
+        (
+            ["--lr_scheduler_type", "cosin"],
+            "ConfigurationError: expected a --scheduler that there is, found 'cosin'; did you mean 'cosine'",
+        ),
         (["--metric_for_best_model", "eval_blue"], "found 'eval_blue'"),
         (["--bleu-tokenize", "14a"], "14a"),
         (["--resume_from_checkpoint", "nowhere"], "checkpoint-N folder"),

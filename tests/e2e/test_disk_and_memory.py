@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_later_keeps_the_checkpoints_before(flags, expected,
     done = start(["-c", program, *flags, "--log-csv", log, "--output_dir", folder, "--resume"])
     _, said = done.communicate()
     assert done.returncode == 2 and "Traceback" not in said, said
-    assert said.strip().splitlines()[-1] == "expected to write a file, found: File too large; make room and try again"
+    assert said.strip().splitlines()[-1] == f"expected to write {log}, found: File too large; make room and try again"
     assert {path.name for path in checkpoints_of(folder)} >= {"checkpoint-4", "checkpoint-8"}
     assert all(damage_of(path) is None for path in checkpoints_of(folder))
 

@@ -186,7 +186,10 @@ def test_a_shared_signer_is_a_warning(tmp_path, caplog):
         (["--layout", "mediapipe_pose"], "expected 33 landmarks for the pose layout 'mediapipe_pose', found 78"),
         (["--num-landmarks", "5"], "names left and right to mirror clips, found 'points_5'"),
         (["--normalization", "hips"], "found 'hips'"),
-        (["--scheduler", "cosin"], "ConfigurationError: cosin is not a valid SchedulerType"),
+        (
+            ["--scheduler", "cosin"],
+            "ConfigurationError: expected a --scheduler that there is, found 'cosin'; did you mean 'cosine'",
+        ),
         (["--metric_for_best_model", "eval_bleu"], "found 'eval_bleu'"),
         (["--resume"], "to --resume from, found none"),
         (["--resume", "nowhere"], "checkpoint-N folder in --resume, found none in 'nowhere'"),

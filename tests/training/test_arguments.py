@@ -172,8 +172,10 @@ def test_what_would_fail_after_an_epoch_fails_at_once(values, message):
         SltTrainingArguments(**values)
 
 
-def test_checks_of_transformers_are_errors_for_people():
-    with pytest.raises(ConfigurationError, match="cosin is not a valid SchedulerType"):
+def test_an_unknown_schedule_suggests_the_nearest():
+    with pytest.raises(
+        ConfigurationError, match="expected a --scheduler that there is, found 'cosin'; did you mean 'cosine'"
+    ):
         parse_arguments([SltTrainingArguments], ["--lr_scheduler_type", "cosin"], RUN)
 
 
