@@ -112,6 +112,13 @@ class RunSettings:
             yield "expected --init-checkpoint with --allow-partial-init, found none"
         if self.early_stop is not None and self.eval_strategy == "no":
             yield f"expected an --eval_strategy with --early-stop {self.early_stop}, found 'no'"
+        yield from self._schedule_problems()
+        mixed = [name for name in ("bf16", "fp16") if getattr(self, name)]
+        if self.precision not in (None, "amp") and mixed and self.precision != mixed[0]:
+            yield f"expected one of --precision {self.precision} and --{mixed[0]}, found both; leave one out"
+        yield from self._report_problems()
+
+    def _schedule_problems(self) -> Iterator[str]:
         schedules = [*SCHEDULES, *(item.value for item in SchedulerType)]
         name = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
         if name not in schedules:
@@ -120,10 +127,6 @@ class RunSettings:
             yield f"expected a --scheduler that there is, found '{name}'; {hint}"
         if self.lr_scheduler_type in ("plateau", "reduce_lr_on_plateau") and self.warmup_epochs:
             yield f"expected no --warmup-epochs with --scheduler plateau, found {self.warmup_epochs}"
-        mixed = [name for name in ("bf16", "fp16") if getattr(self, name)]
-        if self.precision not in (None, "amp") and mixed and self.precision != mixed[0]:
-            yield f"expected one of --precision {self.precision} and --{mixed[0]}, found both; leave one out"
-        yield from self._report_problems()
 
     def _report_problems(self) -> Iterator[str]:
         from transformers.integrations import INTEGRATION_TO_CALLBACK

@@ -205,7 +205,7 @@ def test_invalid_clips_can_be_skipped_and_are_counted(tmp_path):
         ),
         (["--metric_for_best_model", "eval_blue"], "found 'eval_blue'"),
         (["--bleu-tokenize", "14a"], "14a"),
-        (["--resume_from_checkpoint", "nowhere"], "checkpoint-N folder"),
+        (["--resume_from_checkpoint", "nowhere"], "to --resume from, found none in 'nowhere'"),
         (["--pose-landmarks", "75"], "75 landmarks"),
         (["--vocab-size", "5"], "raise it"),
         (["--epochs", "many"], "invalid float value: 'many'"),
@@ -223,7 +223,7 @@ def test_invalid_clips_can_be_skipped_and_are_counted(tmp_path):
         (["--length-penalty", "0.8"], "expected --num-beams of 2 or more with --length-penalty 0.8, found 1"),
         (["--predict_with_generate", "false"], "expected --remove_unused_columns false"),
         (["--remove_unused_columns", "true"], "expected --remove_unused_columns false"),
-        (["--resume_from_checkpoint", "/"], "found no trainer_state.json in '/'"),
+        (["--resume_from_checkpoint", "/"], "expected a checkpoint-N folder in / to --resume from, found none"),
     ],
 )
 def test_flags_that_cannot_work(tmp_path, capsys, flags, message):
