@@ -7,10 +7,13 @@ import functools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+# Seconds. A launcher hands on what the whole group of processes got already: a signal soon after the first is the same.
+IMPATIENCE = 3.0
 
 
 class Interrupted(SystemExit):
@@ -31,7 +34,7 @@ class EvaluationAbandoned(Exception):
 
 
 class StopSignal:
-    """Remembers a signal, so that a run stops where it can go on from; a second one stops it at once.
+    """Remembers a signal, so that a run stops where it can go on from; a second Ctrl-C stops it at once.
 
     Attributes:
         number: The signal that came, or None.
@@ -39,6 +42,7 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._since = 0.0
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
@@ -54,9 +58,10 @@ class StopSignal:
                 signal.signal(number, handler)
 
     def _remember(self, number: int, frame: Any) -> None:
-        if self.number is not None:
-            raise Interrupted(number, "stopped at once by a second signal: what came after the last checkpoint is lost")
-        self.number = number
+        if self.number is None:
+            self.number, self._since = number, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._since > IMPATIENCE:
+            raise Interrupted(number, "stopped at once by a second Ctrl-C: what came after the last checkpoint is lost")
 
 
 def ignore_stop_signals(worker_init: Callable[[int], None] | None, worker: int) -> None:

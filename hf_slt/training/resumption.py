@@ -7,6 +7,7 @@ import json
 import logging
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,9 @@ class ExactRuns(WholeSaving, CarriedLoss):
         if self.average is not None and not best_is_loaded:
             self.average.copy_to_model()
         self.average = None  # what follows is of the model as it is saved
+        if self._stop.number is not None:
+            message = "stopped by a signal when all was trained: the same command with --resume writes the results"
+            raise Interrupted(self._stop.number, message)
         return output
 
     def _inner_training_loop(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -239,7 +243,7 @@ class ExactRuns(WholeSaving, CarriedLoss):
         self._save_checkpoint(self.model, None)
         name = f"checkpoint-{self.state.global_step}"
         raise Interrupted(
-            self._stop.number or 15,
+            self._stop.number or signal.SIGTERM,  # another process got it
             f"stopped by a signal after step {self.state.global_step}; {Path(self.args.output_dir) / name} is saved: "
             f"the same command with --resume goes on",
         )

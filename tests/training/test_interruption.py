@@ -1,4 +1,4 @@
-"""Signals: the first one is remembered, the second one stops at once, loading processes leave both to the run."""
+"""Signals: the first one is remembered, a second Ctrl-C stops at once, loading processes leave both to the run."""
 
 import os
 import signal
@@ -12,6 +12,7 @@ import torch
 from run_factories import gloss_model, gloss_report, gloss_trainer, largest_difference, weights_of
 from transformers import TrainerCallback
 
+from hf_slt.training import interruption
 from hf_slt.training.checkpoints import SAVING, checkpoints_of, damage_of
 from hf_slt.training.interruption import Interrupted, StopSignal, ignore_stop_signals, shield_workers
 
@@ -35,15 +36,24 @@ def report(tmp_path_factory):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_signal_is_remembered_and_the_second_one_stops(number):
-    before = signal.getsignal(number)
+def test_the_first_signal_is_remembered_and_what_comes_soon_after_is_the_same_one(number):
+    before, stop = signal.getsignal(number), StopSignal()
+    with stop.listen():
+        for other in (number, signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), other)
+            assert stop.number == number
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_after_a_while_stops_at_once(monkeypatch):
+    monkeypatch.setattr(interruption, "IMPATIENCE", 0.0)
     stop = StopSignal()
     with pytest.raises(Interrupted) as stopped, stop.listen():
-        os.kill(os.getpid(), number)
-        assert stop.number == number
-        os.kill(os.getpid(), number)
-    assert stopped.value.code == 128 + number and "stopped at once by a second signal" in stopped.value.message
-    assert signal.getsignal(number) is before
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)  # asks for what the run does already
+        assert stop.number == signal.SIGINT
+        os.kill(os.getpid(), signal.SIGINT)
+    assert stopped.value.code == 130 and "stopped at once by a second Ctrl-C" in stopped.value.message
 
 
 def test_no_signals_are_caught_outside_of_the_main_thread():
@@ -104,14 +114,24 @@ def test_a_run_that_is_asked_to_stop_saves_where_it_is(report, whole, tmp_path, 
     assert (tmp_path / "train_log.csv").read_text() == whole.args.log_file.read_text()
 
 
-def test_a_second_signal_stops_at_once(report, tmp_path):
-    trainer = gloss_trainer(report, tmp_path, callbacks=[Kill("on_step_begin", 5, times=2)], **STEPS)
-    with pytest.raises(Interrupted, match="143"):
+def test_a_run_that_is_stopped_behind_its_last_step_says_so(report, tmp_path):
+    trainer = gloss_trainer(report, tmp_path, callbacks=[Kill("on_train_end", 1)], **STEPS)
+    with pytest.raises(Interrupted) as stopped:
+        trainer.train()
+    assert stopped.value.code == 143 and "when all was trained" in stopped.value.message
+
+
+def test_a_second_interrupt_stops_a_run_at_once(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(interruption, "IMPATIENCE", 0.0)
+    kill = Kill("on_step_begin", 5, times=2, number=signal.SIGINT)
+    trainer = gloss_trainer(report, tmp_path, callbacks=[kill], **STEPS)
+    with pytest.raises(Interrupted, match="130"):
         trainer.train()
     assert [path.name for path in checkpoints_of(tmp_path)] == ["checkpoint-3"]
 
 
-def test_a_second_signal_while_a_checkpoint_is_written_leaves_no_half_one(report, tmp_path, monkeypatch):
+def test_a_second_interrupt_while_a_checkpoint_is_written_leaves_no_half_one(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(interruption, "IMPATIENCE", 0.0)
     trainer = gloss_trainer(report, tmp_path, **STEPS)
     save, calls = torch.save, []
 
@@ -119,8 +139,8 @@ def test_a_second_signal_while_a_checkpoint_is_written_leaves_no_half_one(report
         calls.append(args)
         save(*args, **kwargs)
         if len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(torch, "save", killing)
     with pytest.raises(Interrupted):
