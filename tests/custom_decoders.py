@@ -1,11 +1,14 @@
 """Text decoders of a user's own, as a module that `--decoder-class custom_decoders:NAME` finds."""
 
+import inspect
+
 import torch
 from model_factories import EOS, PAD, VOCABULARY, WIDTH
 from torch import nn
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
+from hf_slt.models.custom_decoder.modeling_custom_decoder import CustomDecoderForConditionalGeneration
 
 
 class TinyDecoder(nn.Module):
@@ -51,3 +54,11 @@ def custom_decoder_config(name, module="custom_decoders", **kwargs):
     sizes = {"vocab_size": VOCABULARY, "d_model": WIDTH, "num_layers": 1, "num_heads": 2, "dropout": 0.0}
     ids = {"pad_token_id": PAD, "eos_token_id": EOS}
     return CustomDecoderConfig(decoder_class=f"{module}:{name}", decoder_kwargs=kwargs, **sizes, **ids)
+
+
+def documented_decoder():
+    """Return the example in the documentation of `--decoder-class`, `MyDecoder`, as the text of a module."""
+    lines = inspect.getdoc(CustomDecoderForConditionalGeneration).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("    class MyDecoder"))
+    end = next(i for i, line in enumerate(lines) if line.startswith("Args:"))
+    return "\n".join(["import torch", "", "", *(line[4:] for line in lines[start:end])]).rstrip() + "\n"

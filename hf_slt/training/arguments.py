@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hf_slt.data.corpus import CorpusPaths
@@ -132,6 +132,8 @@ class ModelArguments:
     tokenizer_type: str = flag("unigram", "Kind of tokenizer to train: unigram (subwords) or word (glosses).")
     vocab_size: int = flag(4000, "Largest vocabulary of the tokenizer to train, in tokens.")
     max_target_length: int = flag(128, "Longest sentence, in tokens, in training and generation.")
+    # Names of the flags that were given, on the command line or in a file.
+    given_flags: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = "image_size sequence_length projector_dim d_model pose_landmarks pose_hidden_size temporal_heads"

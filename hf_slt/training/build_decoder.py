@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForSeq2SeqLM
+from transformers import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForSeq2SeqLM
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
 from hf_slt.models.custom_decoder.decoder_class import CONSTRUCTOR_NAMES, load_decoder_class
 from hf_slt.models.loading import load_pretrained
-from hf_slt.models.multistream.configuration_multistream import check_divisible, small_t5_config
+from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig, check_divisible, small_t5_config
 from hf_slt.training.arguments import ModelArguments
 
 DECODER_FLAGS = {
@@ -83,13 +83,14 @@ def decoder_config(args: ModelArguments, decoder: Any | None, tokenizer: Any) ->
 
     Raises:
         DimensionMismatchError: Tokenizer and decoder, or width and heads, do not fit.
-        ConfigurationError: A configuration that does not load, or is not that of a seq2seq model.
+        ConfigurationError: A configuration that does not load, or is not that of a seq2seq language model with one
+            vocabulary.
     """
     if decoder is not None:
         return _checked(decoder.config, tokenizer)
     if args.decoder_config:
         config = load_pretrained(AutoConfig, args.decoder_config, "a configuration in --decoder-config")
-        _check_seq2seq(config)
+        _check_seq2seq(config, "--decoder-config")
         config.vocab_size = len(tokenizer)
         for name, value in special_ids(tokenizer).items():
             setattr(config, name, value)
@@ -141,7 +142,7 @@ def _class_config(args: ModelArguments, tokenizer: Any) -> CustomDecoderConfig:
 
 
 def _checked(config: Any, tokenizer: Any) -> Any:
-    _check_seq2seq(config)
+    _check_seq2seq(config, "--decoder-model")
     if len(tokenizer) > config.vocab_size:
         raise DimensionMismatchError(
             f"expected a tokenizer within the decoder's vocabulary, found {len(tokenizer)} tokens and a vocabulary of "
@@ -150,8 +151,23 @@ def _checked(config: Any, tokenizer: Any) -> Any:
     return config
 
 
-def _check_seq2seq(config: Any) -> None:
-    if not config.is_encoder_decoder:
+def _check_seq2seq(config: Any, flag: str) -> None:
+    reason = _why_not_seq2seq(config)
+    if isinstance(config, CustomDecoderConfig) and flag == "--decoder-config":
+        reason = f"a class of one's own; name it by --decoder-class {config.decoder_class}"
+    if reason:
         raise ConfigurationError(
-            f"expected a seq2seq language model, found '{config.model_type}', which has no encoder"
+            f"expected a seq2seq language model, found '{config.model_type}', {reason} ({flag} takes e.g. t5 or bart)"
         )
+
+
+def _why_not_seq2seq(config: Any) -> str | None:
+    if isinstance(config, MultiStreamConfig):
+        return "a whole translation model; start from one by --init-checkpoint"
+    if not getattr(config, "is_encoder_decoder", False):
+        return "which has no encoder"
+    if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        return "which AutoModelForSeq2SeqLM does not know"
+    # Models of several parts or two vocabularies have sizes of other names, which the tokenizer cannot set.
+    missing = [name for name in ("vocab_size", "hidden_size") if not hasattr(config, name)]
+    return f"whose configuration has no {' and no '.join(missing)}" if missing else None

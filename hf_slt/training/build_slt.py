@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hf_slt.models.multistream.configuration_multistream import MultiStreamConfi
 from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration, drop_text_encoder
 from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
+from hf_slt.streams import IMAGE_STREAMS, STREAMS
 from hf_slt.training.arguments import ModelArguments
 from hf_slt.training.build_backbones import backbone_configs, load_backbone_weights, load_backbones
 from hf_slt.training.build_decoder import check_decoder_arguments, decoder_config, load_decoder
@@ -26,6 +27,12 @@ from hf_slt.training.build_decoder import check_decoder_arguments, decoder_confi
 logger = logging.getLogger(__name__)
 
 _CHOICES_OF_TRAINING = ("freeze_backbone", "temporal_dropout")
+# A field of the configuration -> the flags that put another backbone in its place.
+_FLAGS_OF_BACKBONES = {
+    "backbone_config": ("backbone", "backbone_type", "backbone_hidden_size", "backbone_layers"),
+    "face_backbone_config": ("face_backbone",),
+    "hand_backbone_config": ("hand_backbone",),
+}
 
 
 def build_tokenizer(args: ModelArguments, sentences: Sequence[str]) -> Any:
@@ -85,29 +92,54 @@ def build_processor(
     return MultiStreamProcessor(extractor, tokenizer)
 
 
-def take_architecture(args: ModelArguments, encoder: dict[str, Any]) -> tuple[ModelArguments, dict[str, Any]]:
+def take_architecture(
+    args: ModelArguments, encoder: dict[str, Any], given: Collection[str]
+) -> tuple[ModelArguments, dict[str, Any]]:
     """Give the encoder the form that the weights of a checkpoint need; flags that were given win.
 
     Args:
         args: The flags.
         encoder: Fields of [`MultiStreamConfig`], see [`encoder_architecture`].
+        given: Names of the fields of `args` that somebody chose; the others have defaults.
 
     Returns:
         The flags with the checkpoint's sizes in the place of defaults, and the fields that no flag sets.
+
+    Raises:
+        ConfigurationError: Clips may be longer than the positions that the checkpoint has learned.
     """
-    defaults = ModelArguments()
-    is_given = {item.name for item in fields(args) if getattr(args, item.name) != getattr(defaults, item.name)}
-    own_backbone = any(name in is_given for name in ("backbone", "face_backbone", "hand_backbone", "backbone_type"))
-    left = {"streams", "num_pose_landmarks", *_CHOICES_OF_TRAINING}  # the data say the first two
-    if own_backbone or {"backbone_hidden_size", "backbone_layers"} & is_given:
-        left |= {"backbone_config", "face_backbone_config", "hand_backbone_config", "image_size"}
-    taken = {name: value for name, value in encoder.items() if name not in left | is_given}
-    sizes = {name: value for name, value in taken.items() if hasattr(args, name)}
-    changed = {name: value for name, value in sizes.items() if value != getattr(defaults, name)}
+    left = {"streams", "num_pose_landmarks", *_CHOICES_OF_TRAINING, *given}  # the data say the first two
+    left |= {config for config, flags in _FLAGS_OF_BACKBONES.items() if set(flags) & set(given)}
+    used = {_config_of(encoder, stream, left) for stream in encoder.get("streams", STREAMS) if stream in IMAGE_STREAMS}
+    if used <= left:  # no backbone of the checkpoint is left, whose images would have to be of its size
+        left |= {"image_size"}
+    taken = {name: value for name, value in encoder.items() if name not in left}
+    sizes = {item.name: taken[item.name] for item in fields(args) if item.name in taken}
+    changed = {name: value for name, value in sizes.items() if value != getattr(args, name)}
     if changed:
         shown = ", ".join(f"{name} {value}" for name, value in changed.items())
         logger.info(f"the encoder takes its sizes from the checkpoint: {shown}")
-    return replace(args, **sizes), {name: value for name, value in taken.items() if name not in sizes}
+    if not left & _FLAGS_OF_BACKBONES.keys():
+        sizes.pop("image_size", None)  # no backbone is made from flags, so theirs need not take such images
+    args = replace(args, **sizes)
+    _check_positions(args, encoder)
+    return args, {name: value for name, value in taken.items() if name not in sizes}
+
+
+def _config_of(encoder: dict[str, Any], stream: str, left: Collection[str]) -> str:
+    """Return the field of the backbone of an image stream: its own one, or that of all streams."""
+    own = "face_backbone_config" if stream == "face" else "hand_backbone_config"
+    return own if encoder.get(own) is not None or own in left else "backbone_config"
+
+
+def _check_positions(args: ModelArguments, encoder: dict[str, Any]) -> None:
+    limit = encoder.get("max_frames")
+    if encoder.get("position_embedding_type") == "learned" and -(-args.sequence_length // args.temporal_stride) > limit:
+        raise ConfigurationError(
+            f"expected --sequence-length of at most {limit * args.temporal_stride}, the frames that the checkpoint has "
+            f"learned positions for, found {args.sequence_length}; give --sequence-length "
+            f"{limit * args.temporal_stride}"
+        )
 
 
 def take_tokenizer(args: ModelArguments, checkpoint: str | None) -> ModelArguments:
@@ -173,7 +205,7 @@ def build_model(
         drop_text_encoder(decoder)
         model.text_model = decoder
     elif args.decoder_class:
-        check_decoder(model.text_model)
+        check_decoder(model.text_model, args.max_target_length)
     load_backbone_weights(args, model.encoder, backbones)
     model.generation_config.max_length = args.max_target_length + 1  # the start token counts
     return model

@@ -20,4 +20,9 @@ class OwnEvalLoader:
         wanted = self.eval_dataset if eval_dataset is None else eval_dataset
         if "eval" in kept and kept["eval"].dataset is not wanted:
             del kept["eval"]
-        return super().get_eval_dataloader(eval_dataset)
+        # What is dropped for training, so that batches are whole, is scored all the same.
+        drops, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = drops

@@ -23,6 +23,8 @@ _LEFT_OUT = {
     r"hand_(left|right)_backbone": "use --hand-backbone, for both hands",
     r"freeze_(face|hand_left|hand_right)_backbone": "use --freeze-backbone, for all image backbones",
     r"projector_dropout|fusion_dropout": "use --temporal-dropout, the dropout of the encoder",
+    r"(best|last)_pt": "no such files are written: the best model is --output_dir itself, and --resume takes the last "
+    "checkpoint-N in it",
     r"no_pin_memory": "use --dataloader_pin_memory false",
     r"no_compile": "leave --compile out",
     r"no_amp": "leave --amp out, or use --precision fp32",
@@ -36,9 +38,14 @@ _SAID_BY_THE_CHECKPOINT = (
 )
 
 
-def why_left_out(flag: str) -> str | None:
-    """Return why a script has no such flag and what is nearest to it; None if the older tools had none by that name."""
+def why_left_out(flag: str, evaluates: bool = False) -> str | None:
+    """Return why a script has no such flag and what is nearest to it; None if the older tools had none by that name.
+
+    Args:
+        flag: The flag, as it was given.
+        evaluates: Whether the script reads a checkpoint, which says what the model is.
+    """
     name = flag.split("=")[0].lstrip("-").replace("-", "_").lower()
-    if re.fullmatch(_SAID_BY_THE_CHECKPOINT, name):
+    if evaluates and re.fullmatch(_SAID_BY_THE_CHECKPOINT, name):
         return "leave it out, the checkpoint says it"
     return next((why for pattern, why in _LEFT_OUT.items() if re.fullmatch(pattern, name)), None)

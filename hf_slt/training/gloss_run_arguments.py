@@ -20,7 +20,6 @@ class GlossRunArguments(CommonRunArguments):
     metric_for_best_model: str = flag("eval_accuracy", "Validation score that plateau, stop and best model watch.")
     use_ema: bool = flag(False, "Evaluate and keep a moving average of the weights, updated at every step.")
     ema_decay: float = flag(0.999, "Weight of the old average at each step; in the first steps it is lower.")
-    amp: bool = flag(False, "The same as --precision amp.")
     dataloader_num_workers: int = flag(0, "Processes that prepare clips; 0 = the training process.", ("--num-workers",))
     pin_memory: bool = flag(True, "Page-locked memory for batches on their way to a GPU.")
     dataloader_prefetch_factor: int | None = flag(None, "Batches that a worker keeps ready.", ("--prefetch-factor",))

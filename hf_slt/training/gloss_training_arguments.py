@@ -34,9 +34,9 @@ class GlossTrainingArguments(RunSettings, GlossRunArguments, TrainingArguments):
 
     def __post_init__(self) -> None:
         self._check()
-        if self.amp:
-            self.precision = self.precision or "amp"
         self.dataloader_pin_memory = self.dataloader_pin_memory and self.pin_memory
+        if getattr(self, "group_by_length", False):  # HuggingFace's, which counts tokens
+            self.length_grouping, self.group_by_length = True, False
         self.apply_run_flags()
         super().__post_init__()
         self.finish_run_flags()
@@ -61,8 +61,6 @@ class GlossTrainingArguments(RunSettings, GlossRunArguments, TrainingArguments):
             yield f"expected --num-workers of 1 or more with --prefetch-factor {prefetch}, found 0"
         if self.remove_unused_columns:
             yield "expected --remove_unused_columns false (the data set has no columns), found true"
-        if self.amp and self.precision not in (None, "amp"):
-            yield f"expected one of --amp and --precision {self.precision}, found both; leave one out"
         if self.metric_for_best_model.removeprefix("eval_") not in SELECTING_SCORES:
             yield (
                 f"expected --metric_for_best_model out of {[f'eval_{name}' for name in SELECTING_SCORES]}, found "

@@ -76,10 +76,10 @@ class OwnOptimization:
             optimizer = super().create_optimizer(*args, **kwargs)
         except ConfigurationError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ImportError) as error:
             name = self.args.optimizer or getattr(self.args.optim, "value", self.args.optim)
             raise ConfigurationError(
-                f"expected an --optimizer that takes these arguments, found {name}: {error}"
+                f"expected an --optimizer that is installed and takes these arguments, found {name}: {error}"
             ) from error
         self._split_groups(optimizer)
         return optimizer

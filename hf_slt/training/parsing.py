@@ -15,6 +15,8 @@ from hf_slt.training.flags_left_out import why_left_out
 
 # Names of sections that some flags have too; a mapping under them is never one value.
 SECTIONS = ("data", "model", "optim", "training")
+_NOT_IN_FILES = ("help", "help_all", "config", "set")
+_ABSENT = object()
 
 
 def print_help(description: str, groups: Sequence[type]) -> None:
@@ -29,7 +31,7 @@ def print_help(description: str, groups: Sequence[type]) -> None:
     parser.add_argument("--set", metavar="A.B=V", help=setting)
     for group in groups:
         section = parser.add_argument_group(group.__name__, group.__doc__)
-        for item in fields(group):
+        for item in (item for item in fields(group) if item.init):
             default = item.default_factory() if callable(item.default_factory) else item.default
             shown = f"{item.metadata['help']} (default: {default})".replace("%", "%%")
             names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
@@ -40,6 +42,8 @@ def print_help(description: str, groups: Sequence[type]) -> None:
 def read_config(path: str) -> dict[str, Any]:
     """Read a `--config` file: a mapping of flag names, or of sections of them; `run_config.json` is one.
 
+    Values of YAML stay text, which each flag reads as on the command line: `no` is a word, not false.
+
     Raises:
         ConfigurationError: The file is missing, or does not hold a mapping.
     """
@@ -47,7 +51,7 @@ def read_config(path: str) -> dict[str, Any]:
 
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+        content = json.loads(text) if path.endswith(".json") else yaml.load(text, Loader=yaml.BaseLoader)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(f"expected a YAML or JSON file of flags in --config, found {path}: {error}") from error
     if not isinstance(content, dict):
@@ -59,24 +63,32 @@ def flatten_config(content: dict[str, Any], names: dict[str, str]) -> dict[str, 
     """Resolve the keys of a `--config` file.
 
     Args:
-        content: Flag -> value; a mapping under a key that is no flag, or one of `SECTIONS`, is a section of flags.
+        content: Flag -> value; a mapping under a key that is no flag, or one of `SECTIONS`, is a section of flags, and
+            so is such a key without a value.
         names: Spelling of a flag, short ones too, with underscores -> its full name.
 
     Returns:
         Full name -> value; keys that are no flags stay as they are.
+
+    Raises:
+        ConfigurationError: A flag is there twice.
     """
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in content.items():
         name = names.get(str(key).replace("-", "_"))
-        if isinstance(value, dict) and (name is None or key in SECTIONS):
-            flat |= flatten_config(value, names)
+        is_section = key in SECTIONS if name else _is_null(value) or isinstance(value, dict)
+        if is_section and (isinstance(value, dict) or _is_null(value)):
+            found = flatten_config(value, names) if isinstance(value, dict) else {}
         else:
-            flat[name or str(key)] = value
+            found = {name or str(key): value}
+        if twice := flat.keys() & found.keys():
+            raise ConfigurationError(f"expected each flag once, found two values of {sorted(twice)}")
+        flat |= found
     return flat
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Read `--set` values, `a.b=v`, as a `--config` file that holds `{a: {b: v}}`; `v` is read as YAML, the last wins.
+    """Read `--set` values, `a.b=v`, as a `--config` file that holds `{a: {b: v}}`; of two of a flag the last one wins.
 
     Raises:
         ConfigurationError: One that has no `=`, or whose value is no YAML.
@@ -87,7 +99,7 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         path, equals, text = setting.partition("=")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, Loader=yaml.BaseLoader)
         except yaml.YAMLError as error:
             raise ConfigurationError(f"expected a YAML value in --set {setting}, found: {error}") from error
         if not equals or not all(path.split(".")):
@@ -97,17 +109,12 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
         for section in sections:
             target = target.setdefault(section, {})
             if not isinstance(target, dict):
-                raise ConfigurationError(f"expected one value of '{section}' in --set, found another in '{setting}'")
-        target[name] = _as_float(value)
+                raise ConfigurationError(
+                    f"expected '{section}' in --set to be a flag or a section, found both in '{setting}'; "
+                    f"{section}.{section}=... sets the flag"
+                )
+        target[name] = value
     return content
-
-
-def _as_float(value: Any) -> Any:
-    """Return a number that YAML takes for text (1e-4, which it wants as 1.0e-4) as one."""
-    try:
-        return float(value) if isinstance(value, str) and "e" in value.lower() else value
-    except ValueError:
-        return value
 
 
 def parse_arguments(
@@ -116,7 +123,7 @@ def parse_arguments(
     """Parse a command line.
 
     Args:
-        types: Argument dataclasses.
+        types: Argument dataclasses; those with a field `given_flags` are told the names of the flags that were given.
         argv: The command line without the program's name.
         preset: Values that take the place of defaults.
 
@@ -136,58 +143,110 @@ def parse_arguments(
     parser.add_argument("--config")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--help-all", "--help_all", action="help")
-    given = parser.parse_known_args(argv)[0]
-    config = read_config(given.config) if given.config else {}
-    for source, content in ((None, preset or {}), (given.config, config)):
-        _set_defaults(parser, content, source)
-    # A flag that may be repeated adds to its list, and must not add to that of the file.
-    lists = [action for action in parser._actions if isinstance(action, argparse._ExtendAction)]
-    empty = argparse.Namespace(**{action.dest: None for action in lists})
-    namespace, rest = parser.parse_known_args(argv, empty)
+    # Flags that are not given keep this mark; those that may be repeated begin a list of their own.
+    lists = {action.dest for action in parser._actions if isinstance(action, (argparse._ExtendAction))}
+    marks = {action.dest: None if action.dest in lists else _ABSENT for action in parser._actions}
+    marks |= {"config": None, "set": []}
+    namespace, rest = parser.parse_known_args(argv, argparse.Namespace(**marks))
     if rest:
-        raise ConfigurationError(f"unknown arguments: {'; '.join(_suggest(word, _options(parser)) for word in rest)}")
-    parser.set_defaults(**{name: value for name, value in vars(namespace).items() if value is not None})
-    _set_defaults(parser, read_settings(given.set), "--set")
-    effective = {name: value for name, value in vars(parser.parse_args([])).items() if name not in ("config", "set")}
+        raise ConfigurationError(f"unknown arguments: {'; '.join(_unknown(rest, parser))}")
+    on_the_line = {
+        name: value
+        for name, value in vars(namespace).items()
+        if value is not marks.get(name) and name not in _NOT_IN_FILES
+    }
+    layers = [
+        (preset or {}, "the preset"),
+        (read_config(namespace.config) if namespace.config else {}, namespace.config),
+        (on_the_line, "the command line"),
+        (read_settings(namespace.set), "--set"),
+    ]
+    effective, given = _merge(parser, layers)
     try:
-        return parser.parse_dict(dict(effective), allow_extra_keys=True), effective
+        parsed = parser.parse_dict(dict(effective), allow_extra_keys=True)
     except ValueError as error:  # transformers' own checks of its arguments
         raise error if isinstance(error, ConfigurationError) else ConfigurationError(str(error)) from error
+    for arguments in parsed:
+        if hasattr(arguments, "given_flags"):
+            arguments.given_flags = given
+    return parsed, effective
 
 
-def _options(parser: argparse.ArgumentParser) -> list[str]:
-    return [option for action in parser._actions for option in action.option_strings]
+def _merge(
+    parser: argparse.ArgumentParser, layers: Sequence[tuple[dict[str, Any], str]]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the value of every flag, and the names of those that are in any layer but the first."""
+    actions = {action.dest: action for action in parser._actions if action.dest not in _NOT_IN_FILES}
+    spellings = {
+        option.lstrip("-").replace("-", "_"): name for name, a in actions.items() for option in a.option_strings
+    }
+    own = {name: action.default for name, action in actions.items()}
+    given: set[str] = set()
+    for number, (content, source) in enumerate(layers):
+        values = flatten_config(content, spellings)
+        if unknown := [_suggest(key, list(spellings), parser) for key in values if key not in actions]:
+            raise ConfigurationError(f"unknown keys in {source}: {'; '.join(unknown)}")
+        parser.set_defaults(**{n: _as_default(actions[n], value, source, own[n]) for n, value in values.items()})
+        given |= set(values) if number else set()
+    return {name: value for name, value in vars(parser.parse_args([])).items() if name in actions}, frozenset(given)
 
 
-def _set_defaults(parser: argparse.ArgumentParser, content: dict[str, Any], source: str | None) -> None:
-    """Put the values of a file, or of `--set`, in the place of the defaults."""
-    spellings = {option.lstrip("-").replace("-", "_"): a.dest for a in parser._actions for option in a.option_strings}
-    values = flatten_config(content, spellings)
-    unknown = [_suggest(key, list(spellings)) for key in values if key not in spellings]
-    if unknown:
-        raise ConfigurationError(f"unknown keys in {source}: {'; '.join(unknown)}")
-    actions = {action.dest: action for action in parser._actions}
-    where = "--set" if source == "--set" else "--config"
-    parser.set_defaults(**{name: _as_default(actions[name], value, where) for name, value in values.items()})
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.lower() in ("", "null", "~"))
 
 
-def _as_default(action: argparse.Action, value: Any, where: str) -> Any:
+def _as_default(action: argparse.Action, value: Any, source: str, own: Any) -> Any:
     """Return a value of a file in the form in which argparse checks and converts it like one of the command line."""
     is_list = action.nargs in ("+", "*")
-    numbers = action.type in (int, float)
-    if is_list and isinstance(value, dict):  # mix_streams: {face: 0.5}
-        return [f"{name}:{amount}" for name, amount in value.items()]
-    if (value is None and action.default is not None) or (
-        isinstance(value, list) and not is_list or isinstance(value, dict) and numbers
-    ):
-        raise ConfigurationError(f"expected one value of {action.option_strings[0]} in {where}, found {value}")
+    is_switch = action.const == "true"  # a flag that may stand alone: --resume, --tensorboard
+    if _is_null(value) or (is_switch and str(value).lower() == "false"):
+        return own
+    if isinstance(value, dict):
+        return _as_one(action, value, source)
+    if isinstance(value, list) and not is_list:
+        raise ConfigurationError(f"expected one value of {action.option_strings[0]} in {source}, found {value}")
     if is_list and isinstance(value, str):
         return [value]
     return str(value) if isinstance(value, (bool, int, float)) else value
 
 
-def _suggest(word: str, known: Sequence[str]) -> str:
-    if why := why_left_out(word):
+def _as_one(action: argparse.Action, value: dict[str, Any], source: str) -> Any:
+    """Return a mapping of a file as the value of a flag that takes pairs."""
+    if action.nargs in ("+", "*"):  # mix_streams: {face: 0.5}
+        return [f"{name}:{amount}" for name, amount in value.items()]
+    typed = _typed(value)
+    if action.dest == "optim_args":
+        return ",".join(f"{name}={json.dumps(part)}" for name, part in typed.items())
+    if action.dest == "decoder_kwargs":
+        return json.dumps(typed)
+    if action.type in (int, float) or not action.dest.endswith(("_kwargs", "_config", "deepspeed")):
+        raise ConfigurationError(f"expected one value of {action.option_strings[0]} in {source}, found {value}")
+    return typed
+
+
+def _typed(value: Any) -> Any:
+    """Return text of a file as the number, truth value or nothing that it stands for, in mappings and lists too."""
+    if isinstance(value, dict):
+        return {name: _typed(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(part) for part in value]
+    try:
+        return json.loads(value.lower() if value.lower() in ("true", "false", "null") else value)
+    except (AttributeError, ValueError):
+        return value
+
+
+def _unknown(rest: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Describe words that are no flags; the value of an unknown flag is no word of its own."""
+    flags = [option for action in parser._actions for option in action.option_strings]
+    pairs = zip(["", *rest], rest, strict=False)
+    words = [word for before, word in pairs if word.startswith("-") or not before.startswith("-") or "=" in before]
+    return [_suggest(word, flags, parser) for word in words]
+
+
+def _suggest(word: str, known: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    evaluates = any(action.dest == "checkpoint" for action in parser._actions)
+    if why := why_left_out(word, evaluates):
         return f"'{word}': {why}"
     nearest = difflib.get_close_matches(word.split("=")[0], known, n=1)
     return f"'{word}'" + (f" (did you mean '{nearest[0]}'?)" if nearest else "")

@@ -50,6 +50,7 @@ class CommonRunArguments:
         "fp32, bf16 (mixed), or amp: mixed precision where the device has it, fp32 elsewhere (default: fp32, or what "
         "--bf16 and --fp16 say).",
     )
+    amp: bool = flag(False, "The same as --precision amp.")
     run_device: str = flag("auto", "cpu, cuda, or auto: a GPU if there is one.", ("--device",))
     torch_compile: bool = flag(False, "Compile the model with torch.compile.", ("--compile",))
     torch_compile_mode: str | None = flag(

@@ -14,6 +14,8 @@ from transformers import PretrainedConfig
 
 from hf_slt.data.corpus import CorpusPaths
 from hf_slt.errors import ConfigurationError
+from hf_slt.training.checkpoints import checkpoint_to_resume
+from hf_slt.training.resumed_flags import check_resumed_flags
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,25 @@ def check_splits(paths: CorpusPaths, needs_validation: bool = True) -> None:
     if missing:
         raise ConfigurationError(
             f"expected {' and '.join(missing)} (or --demo), found none; --eval_strategy no needs no --val-index"
+        )
+
+
+def check_start(args: Any, effective: dict[str, Any]) -> None:
+    """Find the checkpoint to go on from, and the weights to start from, before anything is read.
+
+    Args:
+        args: The arguments of the run; `resume_from_checkpoint` becomes a `checkpoint-N` folder.
+        effective: Effective value of every flag.
+
+    Raises:
+        ConfigurationError: There is none, or the run that is resumed has other flags.
+    """
+    if args.resume_from_checkpoint:
+        args.resume_from_checkpoint = checkpoint_to_resume(args.resume_from_checkpoint, Path(args.output_dir))
+        check_resumed_flags(args.resume_from_checkpoint, effective)
+    if args.init_checkpoint and not Path(args.init_checkpoint).exists():
+        raise ConfigurationError(
+            f"expected a folder or a .pt file of weights in --init-checkpoint, found nothing at {args.init_checkpoint}"
         )
 
 

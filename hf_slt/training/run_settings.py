@@ -31,6 +31,8 @@ SCHEDULES = {
 WARMED_UP = ("cosine", "linear", "warmup_cosine")  # by --warmup-ratio; the others by --warmup-epochs alone
 PRECISIONS = ("fp32", "float32", "bf16", "amp")
 DEVICES = ("auto", "cpu", "cuda")
+# Packages of --report_to that are not called like it.
+_PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "azure_ml": ("azureml",), "flyte": ("flytekit",)}
 # Of torch.optim, but not for a loop in which the gradients are dense and are there before the step.
 _OTHER_LOOPS = {"LBFGS": "evaluates the loss several times a step", "SparseAdam": "takes sparse gradients only"}
 _COUNTS = "per_device_train_batch_size per_device_eval_batch_size gradient_accumulation_steps num_threads early_stop"
@@ -56,6 +58,8 @@ class RunSettings:
             ConfigurationError: Flags that cannot work; the message lists all of them.
         """
         self._check_run_flags()
+        if self.amp:
+            self.precision = "amp"
         self.schedule = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
         self.lr_scheduler_type = SCHEDULES.get(self.schedule, self.schedule)
         if self.schedule not in WARMED_UP and self.schedule in (*SCHEDULES, "constant"):
@@ -93,6 +97,22 @@ class RunSettings:
             raise ConfigurationError("; ".join(problems))
 
     def _run_problems(self) -> Iterator[str]:
+        yield from self._device_problems()
+        if self.resume_from_checkpoint and self.init_checkpoint:
+            yield (
+                "expected one of --resume (goes on with a run) and --init-checkpoint (a new run from given weights), "
+                "found both; a run that was started with --init-checkpoint is resumed without it"
+            )
+        if self.allow_partial_init is not None and not self.init_checkpoint:
+            yield "expected --init-checkpoint with --allow-partial-init, found none"
+        if self.early_stop is not None and self.eval_strategy == "no":
+            yield f"expected an --eval_strategy with --early-stop {self.early_stop}, found 'no'"
+        yield from self._optimization_problems()
+        if getattr(self, "batch_eval_metrics", False):
+            yield "expected --batch_eval_metrics false (scores are of a whole split), found true"
+        yield from self._report_problems()
+
+    def _device_problems(self) -> Iterator[str]:
         for name, value, choices in (
             ("--precision", self.precision, PRECISIONS),
             ("--device", self.run_device, DEVICES),
@@ -103,28 +123,24 @@ class RunSettings:
             yield "expected a GPU for --device cuda, found none; leave it out, or --device cpu"
         if self.run_device == "cuda" and self.use_cpu:
             yield "expected one of --device cuda and --use_cpu, found both"
-        if self.resume_from_checkpoint and self.init_checkpoint:
-            yield (
-                "expected one of --resume (goes on with a run) and --init-checkpoint (a new run from given weights), "
-                "found both; a run that was started with --init-checkpoint is resumed without it"
-            )
-        if self.allow_partial_init is not None and not self.init_checkpoint:
-            yield "expected --init-checkpoint with --allow-partial-init, found none"
-        if self.early_stop is not None and self.eval_strategy == "no":
-            yield f"expected an --eval_strategy with --early-stop {self.early_stop}, found 'no'"
-        yield from self._schedule_problems()
+        if self.amp and self.precision not in (None, "amp"):
+            yield f"expected one of --amp and --precision {self.precision}, found both; leave one out"
         mixed = [name for name in ("bf16", "fp16") if getattr(self, name)]
         if self.precision not in (None, "amp") and mixed and self.precision != mixed[0]:
             yield f"expected one of --precision {self.precision} and --{mixed[0]}, found both; leave one out"
-        yield from self._report_problems()
 
-    def _schedule_problems(self) -> Iterator[str]:
+    def _optimization_problems(self) -> Iterator[str]:
         schedules = [*SCHEDULES, *(item.value for item in SchedulerType)]
         name = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
         if name not in schedules:
             nearest = difflib.get_close_matches(name, schedules, n=1)
             hint = f"did you mean '{nearest[0]}'?" if nearest else f"there are {schedules}"
             yield f"expected a --scheduler that there is, found '{name}'; {hint}"
+        if self.warmup_steps and self.warmup_epochs is not None:
+            yield f"expected --warmup_steps or --warmup-epochs, found {self.warmup_steps} and {self.warmup_epochs}"
+        own = type(self).__dataclass_fields__["optim"].default
+        if self.optimizer and self.optim not in (own, getattr(own, "value", own)):
+            yield f"expected one of --optimizer {self.optimizer} and --optim {self.optim}, found both"
         if self.lr_scheduler_type in ("plateau", "reduce_lr_on_plateau") and self.warmup_epochs:
             yield f"expected no --warmup-epochs with --scheduler plateau, found {self.warmup_epochs}"
 
@@ -133,6 +149,8 @@ class RunSettings:
 
         names = [self.report_to] if isinstance(self.report_to, str) else self.report_to or []
         for name in names:
+            if name in INTEGRATION_TO_CALLBACK and not any(map(importlib.util.find_spec, _PACKAGES.get(name, (name,)))):
+                yield f"expected the package of --report_to {name} to be installed, found none; pip install {name}"
             if name not in (*INTEGRATION_TO_CALLBACK, "all", "none"):
                 nearest = difflib.get_close_matches(str(name), INTEGRATION_TO_CALLBACK, n=1)
                 hint = (
@@ -163,7 +181,7 @@ class RunSettings:
         """Add TensorBoard to what is reported to, where it is installed."""
         if self.tensorboard is None or self.tensorboard.lower() == "false":
             return
-        if not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
+        if not any(map(importlib.util.find_spec, _PACKAGES["tensorboard"])):
             logger.warning(
                 "--tensorboard: the library is not installed (pip install 'hf_slt[tensorboard]'); no such log"
             )

@@ -27,7 +27,6 @@ from hf_slt.training.build_gloss import (
 )
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.callbacks import EpochCallback, QuietProgressCallback
-from hf_slt.training.checkpoints import checkpoint_to_resume
 from hf_slt.training.early_stopping import ResumableEarlyStopping
 from hf_slt.training.gloss_arguments import (
     GlossAugmentationArguments,
@@ -42,7 +41,7 @@ from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_fi
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.init_checkpoint import initialize_run
-from hf_slt.training.run_checks import check_checkpoint, prepare_torch, remove_old_results, report_path_of
+from hf_slt.training.run_checks import check_checkpoint, check_start, prepare_torch, remove_old_results, report_path_of
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +74,8 @@ def run_train_gloss(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
-    if training_args.resume_from_checkpoint:
-        training_args.resume_from_checkpoint = checkpoint_to_resume(training_args.resume_from_checkpoint, output_dir)
+    check_start(training_args, effective)
+    augmentation_args.augmentation()  # what is wrong with the flags comes out before any clip is read
     check_needed_splits(data_args, training_args)
     extractor = build_feature_extractor(feature_args, data_args, model_args.model)
     check_mirroring(augmentation_args, extractor)

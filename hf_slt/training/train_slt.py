@@ -28,7 +28,6 @@ from hf_slt.training.build_slt import (
     warn_of_unknown_characters,
 )
 from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
-from hf_slt.training.checkpoints import checkpoint_to_resume
 from hf_slt.training.early_stopping import ResumableEarlyStopping
 from hf_slt.training.init_checkpoint import encoder_architecture, initialize_run
 from hf_slt.training.results import save_predictions, write_run_files
@@ -36,6 +35,7 @@ from hf_slt.training.run_checks import (
     check_checkpoint,
     check_mixed_streams,
     check_splits,
+    check_start,
     prepare_torch,
     remove_old_results,
     report_path_of,
@@ -101,9 +101,9 @@ def run_train_slt(
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
-    if training_args.resume_from_checkpoint:
-        training_args.resume_from_checkpoint = checkpoint_to_resume(training_args.resume_from_checkpoint, output_dir)
+    check_start(training_args, effective)
     check_decoder_arguments(model_args)
+    augmentation_args.augmentation()  # what is wrong with the flags comes out before any clip is read
     paths = data_args.corpus_paths()
     check_mixed_streams(augmentation_args.mix_streams(), paths.streams)
     check_splits(paths, needs_validation=training_args.eval_strategy != "no")
@@ -116,13 +116,13 @@ def run_train_slt(
     )
     corpus = take_subset(corpus, training_args.subset_size, training_args.seed)
     prepare_torch(training_args)
-    source = training_args.resume_from_checkpoint or training_args.init_checkpoint
+    source, given = training_args.resume_from_checkpoint or training_args.init_checkpoint, model_args.given_flags
     model_args = take_tokenizer(model_args, source)
     tokenizer = build_tokenizer(model_args, corpus["train"]["text"][:])
     warn_of_unknown_characters(
         tokenizer, {split: data["text"][:] for split, data in corpus.items() if split != "train"}
     )
-    model_args, encoder = take_architecture(model_args, encoder_architecture(source) if source else {})
+    model_args, encoder = take_architecture(model_args, encoder_architecture(source) if source else {}, given)
     model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer, encoder)
     check_checkpoint(training_args.resume_from_checkpoint, model.config)
     initialize_run(model, training_args)
@@ -137,7 +137,8 @@ def run_train_slt(
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
             remove_old_results(output_dir)
-        write_run_files(output_dir, effective, corpus)
+        sizes = {name: value for name, value in vars(model_args).items() if name in effective and name != "tokenizer"}
+        write_run_files(output_dir, {**effective, **sizes}, corpus)
     return train_and_score(trainer, processor, splits, corpus)
 
 

@@ -55,6 +55,10 @@ class SltTrainingArguments(RunSettings, RunArguments, Seq2SeqTrainingArguments):
     def _problems(self) -> Iterator[str]:
         if self.generation_length_penalty != 1 and self.generation_num_beams == 1:
             yield f"expected --num-beams of 2 or more with --length-penalty {self.generation_length_penalty}, found 1"
+        if getattr(self, "group_by_length", False):
+            yield "expected --group_by_length false (it counts the tokens of text that is read), found true"
+        if getattr(self, "prediction_loss_only", False):
+            yield "expected --prediction_loss_only false (scores are of generated sentences), found true"
         if self.remove_unused_columns or not self.predict_with_generate:
             yield (
                 f"expected --remove_unused_columns false (clips are read from columns of paths) and "

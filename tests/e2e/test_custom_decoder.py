@@ -1,23 +1,14 @@
 """A decoder class from a file of the user's own, and a backbone for the face: train, evaluate, and lose the file."""
 
-import inspect
 import sys
 
 import pytest
+from custom_decoders import documented_decoder
 from model_factories import tiny_vit
 from script_runs import SPLITS, TINY, data_flags, read_csv, run_main
 from transformers import ViTModel
 
 from hf_slt import MultiStreamForConditionalGeneration
-from hf_slt.models.custom_decoder.modeling_custom_decoder import CustomDecoderForConditionalGeneration
-
-
-def documented_decoder():
-    """Return the example of the documentation as the text of a module."""
-    lines = inspect.getdoc(CustomDecoderForConditionalGeneration).splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("    class MyDecoder"))
-    end = next(i for i, line in enumerate(lines) if line.startswith("Args:"))
-    return "\n".join(["import torch", *(line[4:] for line in lines[start:end])])
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def test_every_option_of_a_run_at_once(corpus, tmp_path):
 
 def test_deterministic_and_mixed_precision_run(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # put back after the test
-    monkeypatch.setattr("hf_slt.training.gloss_training_arguments.amp_dtype", lambda on_gpu: "bf16")
+    monkeypatch.setattr("hf_slt.training.run_settings.amp_dtype", lambda on_gpu: "bf16")
     flags = [*data_flags(corpus), *TINY, "--epochs", "1", "--amp", "--deterministic"]
     try:
         run_main("train_gloss", [*flags, "--output_dir", tmp_path])

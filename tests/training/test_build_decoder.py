@@ -1,13 +1,17 @@
 """The text decoder from flags: a class of one's own, and flags that exclude each other."""
 
+import re
+
 import pytest
 import torch
-from custom_decoders import RecurrentDecoder, TinyDecoder
+from custom_decoders import RecurrentDecoder, TinyDecoder, custom_decoder_config
 from factories import CLIPS
-from model_factories import tiny_text_config
+from model_factories import tiny_config, tiny_model, tiny_text_config
+from transformers import FSMTConfig, T5GemmaConfig, WhisperConfig
 
 from hf_slt.data.tokenization import train_unigram_tokenizer
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 from hf_slt.training.arguments import ModelArguments
 from hf_slt.training.build_decoder import check_decoder_arguments, decoder_config, parse_decoder_kwargs
 from hf_slt.training.build_slt import build_model
@@ -17,7 +21,9 @@ OWN = "custom_decoders:TinyDecoder"
 
 def arguments(**values):
     tiny = {"d_model": 16, "projector_dim": 8, "temporal_heads": 2, "temporal_layers": 1, "decoder_heads": 2}
-    return ModelArguments(**{**tiny, "temporal_dim_feedforward": 16, "decoder_layers": 2, **values})
+    return ModelArguments(
+        **{**tiny, "temporal_dim_feedforward": 16, "decoder_layers": 2, "max_target_length": 32, **values}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +125,38 @@ def test_checking_leaves_the_weights_and_the_random_numbers(tokenizer):
     second = build_model(arguments(decoder_class=OWN), ("pose",), 33, tokenizer)
     assert torch.equal(torch.rand(1), after) and first.training == second.training
     assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (tiny_config(("pose",)), "'multistream_slt', a whole translation model; start from one by --init-checkpoint"),
+        (
+            custom_decoder_config("TinyDecoder"),
+            "'custom_decoder', a class of one's own; name it by --decoder-class custom_decoders:TinyDecoder",
+        ),
+        (SignTransformerConfig(), "'sign_transformer', which has no encoder"),
+        (WhisperConfig(), "'whisper', which AutoModelForSeq2SeqLM does not know"),
+        (FSMTConfig(), "'fsmt', whose configuration has no vocab_size"),
+        (T5GemmaConfig(), "'t5gemma', whose configuration has no hidden_size"),
+    ],
+    ids=lambda value: getattr(value, "model_type", ""),
+)
+def test_a_decoder_config_of_another_kind(config, reason, tmp_path, tokenizer):
+    config.save_pretrained(tmp_path)
+    message = re.escape(f"expected a seq2seq language model, found {reason} (--decoder-config takes e.g. t5 or bart)")
+    with pytest.raises(ConfigurationError, match=message):
+        build_model(arguments(decoder_config=str(tmp_path)), ("pose",), 33, tokenizer)
+
+
+def test_a_run_is_no_decoder_model(tmp_path, tokenizer):
+    tiny_model(("pose",)).save_pretrained(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"found 'multistream_slt', .*\(--decoder-model takes e.g. t5"):
+        build_model(arguments(decoder_model=str(tmp_path)), ("pose",), 33, tokenizer)
+
+
+def test_a_class_is_tried_on_the_longest_sentence(tokenizer):
+    args = arguments(decoder_class=OWN, max_target_length=33)  # it has 32 positions
+    with pytest.raises(ConfigurationError, match="custom_decoders:TinyDecoder to take 33 tokens, .*max-target-length"):
+        build_model(args, ("pose",), 33, tokenizer)
+    build_model(arguments(decoder_class=OWN, max_target_length=32), ("pose",), 33, tokenizer)

@@ -157,12 +157,40 @@ def test_tensorboard_without_its_library(monkeypatch, caplog):
 def test_tensorboard_with_its_library(monkeypatch, caplog, flags, libraries, folder):
     find = run_settings.importlib.util.find_spec
     monkeypatch.setattr(
-        run_settings.importlib.util, "find_spec", lambda name, *a: name if "tensorboard" in name else find(name, *a)
+        run_settings.importlib.util,
+        "find_spec",
+        lambda name, *a: name if name in ("tensorboard", "wandb") else find(name, *a),
     )
     with caplog.at_level(logging.WARNING):
         args = arguments(**flags)
     assert sorted(args.report_to) == libraries and "--tensorboard" not in caplog.text
     assert folder is None or args.logging_dir == folder
+
+
+def test_a_library_to_report_to_has_to_be_there(monkeypatch):
+    monkeypatch.setattr(run_settings.importlib.util, "find_spec", lambda name, *a: None)
+    for name in ("wandb", "tensorboard"):
+        with pytest.raises(ConfigurationError, match=f"expected the package of --report_to {name} to be installed"):
+            arguments(report_to=name)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"group_by_length": True}, "expected --group_by_length false"),
+        ({"batch_eval_metrics": True}, "expected --batch_eval_metrics false"),
+        ({"prediction_loss_only": True}, "expected --prediction_loss_only false"),
+        (
+            {"optimizer": "sgd", "optim": "adafactor"},
+            "expected one of --optimizer sgd and --optim adafactor, found both",
+        ),
+        ({"warmup_steps": 4, "warmup_epochs": 0.0}, "expected --warmup_steps or --warmup-epochs, found 4 and 0.0"),
+        ({"amp": True, "precision": "fp32"}, "expected one of --amp and --precision fp32"),
+    ],
+)
+def test_flags_of_huggingface_that_cannot_work_here(flags, message):
+    with pytest.raises(ConfigurationError, match=message):
+        arguments(**flags)
 
 
 def test_nothing_is_the_best_without_evaluations():

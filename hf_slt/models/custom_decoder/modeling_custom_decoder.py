@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
@@ -80,6 +81,7 @@ class CustomDecoderForConditionalGeneration(PreTrainedModel):
                 f"expected the decoder class to build, found {config.decoder_class}({shown}) to raise "
                 f"{type(error).__name__}: {error}"
             ) from error
+        _check_initialised(self.decoder, config.decoder_class)
         self._forward_names = forward_names(self.decoder.forward)
         self._tied_weights_keys = tied_parameters(self)
         self._unsaved_buffers = unsaved_buffers(self)
@@ -170,6 +172,16 @@ class CustomDecoderForConditionalGeneration(PreTrainedModel):
         for target, source in self._tied_weights_keys.items():
             owner, _, name = target.rpartition(".")
             setattr(self.get_submodule(owner), name, self.get_parameter(source))
+
+
+def _check_initialised(module: nn.Module, name: str) -> None:
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    lazy = [path for path, tensor in tensors if isinstance(tensor, UninitializedParameter | UninitializedBuffer)]
+    if lazy:
+        raise ConfigurationError(
+            f"expected weights of known sizes in {name} once it is built, found none for {', '.join(lazy)}; give its "
+            f"layers their sizes, e.g. Linear in place of LazyLinear"
+        )
 
 
 def tied_parameters(module: nn.Module) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.models.legacy.files import not_finite
 from hf_slt.models.legacy.renaming import Renamed, misfits
 
 
@@ -77,6 +78,10 @@ def load_all(
         count = sum(map(len, unfit.values()))
         lines.append(f"expected the weights of a {architecture}, found {count} that do not fit:")
         lines += [f"  {kind}: {', '.join(names)}" for kind, names in unfit.items()]
+    if broken := not_finite(renamed.weights):
+        older = renamed.older_names()
+        shown = ", ".join(older.get(name, name) for name in broken)
+        lines.append(f"expected finite numbers, found NaN or infinity in {len(broken)} weights: {shown}")
     if lines:
         raise ConfigurationError("\n".join(lines))
     model.load_state_dict(renamed.weights, strict=False)  # each in the model's own number format

@@ -139,7 +139,7 @@ def multistream_sizes(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
         "temporal_dim_feedforward": size_of(
             state, [(f"{layer}.linear1.weight", 0), (f"{layer}.linear1.bias", 0)], 2048
         ),
-        "max_position_embeddings": size_of(state, [("positional.embedding.weight", 0)], 512),
+        "max_frames": size_of(state, [("positional.embedding.weight", 0)], 512),
     }
 
 
@@ -150,9 +150,11 @@ def multistream_fields(state: Mapping[str, torch.Tensor], num_heads: int = DEFAU
         state: Older name -> tensor.
         num_heads: Attention heads of the temporal layers, which weights cannot say.
     """
+    backbone = _backbone_config(state)
     return {
         "streams": list(STREAMS),
-        "backbone_config": _backbone_config(state),
+        "backbone_config": backbone,
+        "image_size": backbone.image_size,
         "share_hand_backbone": False,
         "backbone_pooling": "cls",
         "pose_encoder": "none",
@@ -208,8 +210,7 @@ def convert_multistream(path: str | Path, num_heads: int | None = None) -> Conve
     load_all(model, renamed, ARCHITECTURE, problems, may_be_absent)
     random = [name for name in model.state_dict() if name not in renamed.weights]
     options = {name: value for name, value in fields.items() if name not in ("streams", "backbone_config")}
-    sizes = {name: options.pop(name) for name in multistream_sizes(state)}
-    sizes["image_size"] = model.config.backbone_config.image_size
+    sizes = {name: options.pop(name) for name in (*multistream_sizes(state), "image_size")}
     dropped = {**renamed.dropped, **dict.fromkeys(others, _NOT_THE_ENCODER)}
     return Conversion(
         model, ARCHITECTURE, sizes, options, renamed.mapped, dropped, values, random, filled=renamed.filled

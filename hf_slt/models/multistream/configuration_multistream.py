@@ -10,6 +10,7 @@ from transformers.configuration_utils import PretrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, AutoConfig
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.models.multistream.image_sizes import default_image_size, image_size_problems
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 
 _CHOICES = {
@@ -119,7 +120,7 @@ class MultiStreamConfig(PretrainedConfig):
         backbone_config (`PretrainedConfig` or `dict`): Image backbone of every image stream; a small ViT by default.
         face_backbone_config (`PretrainedConfig` or `dict`, *optional*): Another backbone for the face.
         hand_backbone_config (`PretrainedConfig` or `dict`, *optional*): Another backbone for the hands.
-        image_size (`int`): Side of the crops, in pixels, when no `backbone_config` says it.
+        image_size (`int`, *optional*): Side of the crops, in pixels; by default the one that a backbone takes, or 224.
         share_hand_backbone (`bool`): Both hands go through one backbone, the left one mirrored.
         freeze_backbone (`bool`): Image backbones are not trained and stay in evaluation mode.
         backbone_pooling (`str`): `"mean"` over the tokens of an image, or `"cls"` for the first token.
@@ -139,7 +140,7 @@ class MultiStreamConfig(PretrainedConfig):
         temporal_norm (`str`): `"pre"` or `"post"`: norms before or behind its layers (Xiong et al. 2020).
         temporal_activation (`str`): Activation of the feed-forward layers: `"gelu"` or `"relu"`.
         position_embedding_type (`str`): `"sinusoidal"`, for clips of any length, or `"learned"`.
-        max_position_embeddings (`int`): Longest clip with learned positions, in states.
+        max_frames (`int`): Longest clip with learned positions, in states.
         temporal_stride (`int`): The encoder returns one state for this many frames; above 1 it needs the convolution.
         ctc_weight (`float`): Share of a CTC loss on the encoder's states in the training loss, in [0, 1); 0 = none.
         ctc_decoding_weight (`float`): Share of CTC in the scores of generated tokens, in [0, 1]; needs `ctc_weight`.
@@ -164,7 +165,7 @@ class MultiStreamConfig(PretrainedConfig):
         backbone_config: PretrainedConfig | dict | None = None,
         face_backbone_config: PretrainedConfig | dict | None = None,
         hand_backbone_config: PretrainedConfig | dict | None = None,
-        image_size: int = 224,
+        image_size: int | None = None,
         share_hand_backbone: bool = True,
         freeze_backbone: bool = False,
         backbone_pooling: str = "mean",
@@ -184,7 +185,7 @@ class MultiStreamConfig(PretrainedConfig):
         temporal_norm: str = "pre",
         temporal_activation: str = "gelu",
         position_embedding_type: str = "sinusoidal",
-        max_position_embeddings: int = 512,
+        max_frames: int = 512,
         temporal_stride: int = 1,
         ctc_weight: float = 0.0,
         ctc_decoding_weight: float = 0.5,
@@ -194,12 +195,14 @@ class MultiStreamConfig(PretrainedConfig):
         **kwargs: Any,
     ):
         self.streams = [stream for stream in STREAMS if stream in streams]
-        _check_streams(streams)
-        has_images = any(stream in IMAGE_STREAMS for stream in self.streams)
-        self.backbone_config = _as_config(backbone_config) or (small_vit_config(image_size) if has_images else None)
+        if not streams or set(streams) - set(STREAMS):
+            raise ConfigurationError(f"expected at least one stream out of {list(STREAMS)}, found {list(streams)}")
+        self.backbone_config = _as_config(backbone_config)
         self.face_backbone_config = _as_config(face_backbone_config)
         self.hand_backbone_config = _as_config(hand_backbone_config)
-        self.image_size = image_size
+        self.image_size = default_image_size(self) if image_size is None else image_size
+        if self.backbone_config is None and any(stream in IMAGE_STREAMS for stream in self.streams):
+            self.backbone_config = small_vit_config(self.image_size)
         self.share_hand_backbone = share_hand_backbone
         self.freeze_backbone = freeze_backbone
         self.backbone_pooling = backbone_pooling
@@ -219,7 +222,7 @@ class MultiStreamConfig(PretrainedConfig):
         self.temporal_norm = temporal_norm
         self.temporal_activation = temporal_activation
         self.position_embedding_type = position_embedding_type
-        self.max_position_embeddings = max_position_embeddings
+        self.max_frames = max_frames
         self.temporal_stride = temporal_stride
         self.ctc_weight = ctc_weight
         self.ctc_decoding_weight = ctc_decoding_weight
@@ -255,8 +258,9 @@ class MultiStreamConfig(PretrainedConfig):
             for name, choices in _CHOICES.items()
             if getattr(self, name) not in choices
         ]
-        if self.max_position_embeddings < 1:
-            wrong.append(f"expected max_position_embeddings of 1 or more, found {self.max_position_embeddings}")
+        if self.max_frames < 1:
+            wrong.append(f"expected max_frames of 1 or more, found {self.max_frames}")
+        wrong += image_size_problems(self)
         if wrong:
             raise ConfigurationError("; ".join(wrong))
 
@@ -293,8 +297,3 @@ class MultiStreamConfig(PretrainedConfig):
         if decoder_layers is not None:
             config.num_hidden_layers = decoder_layers
         return config
-
-
-def _check_streams(streams: Sequence[str]) -> None:
-    if not streams or set(streams) - set(STREAMS):
-        raise ConfigurationError(f"expected at least one stream out of {list(STREAMS)}, found {list(streams)}")

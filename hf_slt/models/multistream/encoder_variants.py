@@ -58,7 +58,7 @@ class LearnedPositions(nn.Embedding):
     """
 
     def __init__(self, config: MultiStreamConfig):
-        super().__init__(config.max_position_embeddings, config.d_model)
+        super().__init__(config.max_frames, config.d_model)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return the positions `(T, D)` of states `(B, T, D)`.
@@ -69,7 +69,7 @@ class LearnedPositions(nn.Embedding):
         length = states.shape[1]
         if length > self.num_embeddings:
             raise ConfigurationError(
-                f"expected clips of at most {self.num_embeddings} frames (max_position_embeddings: positions are "
+                f"expected clips of at most {self.num_embeddings} frames (max_frames: positions are "
                 f"learned), found {length}; lower sequence_length, or use sinusoidal positions"
             )
         return self.weight[:length]

@@ -174,3 +174,19 @@ def test_a_constructor_that_raises():
     message = r"found custom_decoders:TinyDecoder\(d_model=16, .*num_heads=3.*\) to raise AssertionError: .*divisible"
     with pytest.raises(ConfigurationError, match=message):
         CustomDecoderForConditionalGeneration(custom_decoder_config("TinyDecoder", num_heads=3))
+
+
+class Lazy(nn.Module):
+    def __init__(self, d_model, vocab_size):
+        super().__init__()
+        self.norm, self.output = nn.LazyBatchNorm1d(), nn.LazyLinear(vocab_size)
+
+    def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
+        raise NotImplementedError
+
+
+def test_weights_without_a_size():
+    names = "norm.weight, norm.bias, output.weight, output.bias, norm.running_mean, norm.running_var"
+    message = f"in {__name__}:Lazy once it is built, found none for {names}; give its layers their sizes, e.g. Linear"
+    with pytest.raises(ConfigurationError, match=message):
+        CustomDecoderForConditionalGeneration(custom_decoder_config("Lazy", module=__name__))

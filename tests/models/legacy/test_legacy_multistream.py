@@ -41,7 +41,7 @@ def test_the_encoder_gives_the_same_states(options, prefix, tmp_path):
         "d_model": 16,
         "temporal_layers": 2,
         "temporal_dim_feedforward": 20,
-        "max_position_embeddings": 9,
+        "max_frames": 9,
         "image_size": 16,
     }
     assert ("fusion.bias" in conversion.filled) == bool(options)

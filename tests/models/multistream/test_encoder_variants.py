@@ -14,7 +14,7 @@ VARIANTS = {
     "temporal_norm": "post",
     "temporal_activation": "relu",
     "position_embedding_type": "learned",
-    "max_position_embeddings": 8,
+    "max_frames": 8,
 }
 
 
@@ -41,7 +41,7 @@ def test_a_clip_gives_the_same_states_alone_and_in_a_batch():
         assert (together[index, :length] - alone[0]).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "max_position_embeddings"])
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "max_frames"])
 def test_each_variant_changes_the_states(name):
     batch = inputs_of(tiny_batch())
     usual, other = (tiny_model(**fields).encoder(**batch)[0] for fields in ({}, {name: VARIANTS[name]}))
@@ -50,9 +50,7 @@ def test_each_variant_changes_the_states(name):
 
 def test_a_clip_longer_than_the_learned_positions_is_an_error():
     model = tiny_model(**VARIANTS).encoder
-    with pytest.raises(
-        ConfigurationError, match=r"at most 8 frames \(max_position_embeddings.*found 9; lower sequence"
-    ):
+    with pytest.raises(ConfigurationError, match=r"at most 8 frames \(max_frames.*found 9; lower sequence"):
         model(**inputs_of(tiny_batch(lengths=(9,))))
     assert model(**inputs_of(tiny_batch(lengths=(8,))))[0].shape[1] == 8
 
@@ -60,7 +58,7 @@ def test_a_clip_longer_than_the_learned_positions_is_an_error():
 def test_configuration_lists_all_that_cannot_work():
     message = (
         "pose_encoder 'mlp' or 'none', found 'gru'; expected projector_type 'linear' or 'mlp', found 'x'; expected "
-        "temporal_norm 'pre' or 'post', found 'y'; expected max_position_embeddings of 1 or more, found 0"
+        "temporal_norm 'pre' or 'post', found 'y'; expected max_frames of 1 or more, found 0"
     )
     with pytest.raises(ConfigurationError, match=message):
-        tiny_config(pose_encoder="gru", projector_type="x", temporal_norm="y", max_position_embeddings=0)
+        tiny_config(pose_encoder="gru", projector_type="x", temporal_norm="y", max_frames=0)

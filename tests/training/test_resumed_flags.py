@@ -1,0 +1,65 @@
+"""Flags of a run that is resumed: what cannot be changed, what can, and what is told."""
+
+import pytest
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.reports import write_json
+from hf_slt.training.resumed_flags import check_resumed_flags
+
+FLAGS = {
+    "learning_rate": 0.1,
+    "lr_scheduler_type": "cosine",
+    "seed": 42,
+    "per_device_train_batch_size": 8,
+    "num_train_epochs": 3.0,
+    "label_smoothing_factor": 0.0,
+    "mix_stream": ["face:0.5"],
+    "dataloader_num_workers": 2,
+    "output_dir": "R",
+    "pose_dir": "D/pose",
+}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    write_json(tmp_path / "run_config.json", FLAGS)
+    (tmp_path / "checkpoint-3").mkdir()
+    return str(tmp_path / "checkpoint-3")
+
+
+def test_the_flags_of_the_run_are_no_news(checkpoint, caplog):
+    check_resumed_flags(checkpoint, {**FLAGS, "mix_stream": ("face:0.5",), "new_flag": 1})
+    check_resumed_flags(None, {"learning_rate": 9})
+    assert not caplog.records
+
+
+def test_flags_that_the_checkpoint_holds_cannot_be_changed(checkpoint):
+    changed = {**FLAGS, "learning_rate": 0.5, "lr_scheduler_type": "steplr", "seed": 7}
+    with pytest.raises(ConfigurationError) as error:
+        check_resumed_flags(checkpoint, changed)
+    message = (
+        "learning_rate was 0.1, is 0.5; lr_scheduler_type was cosine, is steplr; seed was 42, is 7; resume without"
+    )
+    assert message in str(error.value) and f"--init-checkpoint {checkpoint}" in str(error.value)
+    with pytest.raises(ConfigurationError, match="per_device_train_batch_size was 8, is 4"):
+        check_resumed_flags(checkpoint, {**FLAGS, "per_device_train_batch_size": 4})
+
+
+def test_a_longer_run_elsewhere_with_other_workers_is_the_same_run(checkpoint, caplog):
+    check_resumed_flags(checkpoint, {**FLAGS, "num_train_epochs": 9, "output_dir": "S", "dataloader_num_workers": 0})
+    assert not caplog.records
+
+
+def test_what_changes_the_training_from_here_on_is_told(checkpoint, caplog):
+    check_resumed_flags(checkpoint, {**FLAGS, "label_smoothing_factor": 0.1, "pose_dir": "E/pose"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "resumed with another flag, from here on: label_smoothing_factor was 0.0, is 0.1",
+        "resumed with another flag, from here on: pose_dir was D/pose, is E/pose",
+    ]
+
+
+def test_a_checkpoint_without_flags_is_taken_as_it_is(tmp_path):
+    check_resumed_flags(str(tmp_path / "checkpoint-3"), FLAGS)
+    (tmp_path / "run_config.json").write_text("[")
+    with pytest.raises(ConfigurationError, match=r"expected the flags of the run in .*run_config.json, found: "):
+        check_resumed_flags(str(tmp_path / "checkpoint-3"), FLAGS)
