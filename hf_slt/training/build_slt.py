@@ -100,7 +100,7 @@ def take_architecture(
     Args:
         args: The flags.
         encoder: Fields of [`MultiStreamConfig`], see [`encoder_architecture`].
-        given: Names of the fields of `args` that somebody chose; the others have defaults.
+        given: Names of the flags that were given; those without a value say nothing.
 
     Returns:
         The flags with the checkpoint's sizes in the place of defaults, and the fields that no flag sets.
@@ -108,8 +108,12 @@ def take_architecture(
     Raises:
         ConfigurationError: Clips may be longer than the positions that the checkpoint has learned.
     """
-    left = {"streams", "num_pose_landmarks", *_CHOICES_OF_TRAINING, *given}  # the data say the first two
-    left |= {config for config, flags in _FLAGS_OF_BACKBONES.items() if set(flags) & set(given)}
+    chosen = {item.name for item in fields(args) if item.name in given and getattr(args, item.name) is not None}
+    kind = "resnet" if getattr(encoder.get("backbone_config"), "model_type", None) == "resnet" else "vit"
+    if args.backbone_type == kind:  # asks for what the checkpoint has
+        chosen.discard("backbone_type")
+    left = {"streams", "num_pose_landmarks", *_CHOICES_OF_TRAINING, *chosen}  # the data say the first two
+    left |= {config for config, flags in _FLAGS_OF_BACKBONES.items() if set(flags) & chosen}
     used = {_config_of(encoder, stream, left) for stream in encoder.get("streams", STREAMS) if stream in IMAGE_STREAMS}
     if used <= left:  # no backbone of the checkpoint is left, whose images would have to be of its size
         left |= {"image_size"}
@@ -121,6 +125,8 @@ def take_architecture(
         logger.info(f"the encoder takes its sizes from the checkpoint: {shown}")
     if not left & _FLAGS_OF_BACKBONES.keys():
         sizes.pop("image_size", None)  # no backbone is made from flags, so theirs need not take such images
+    if taken.get("backbone_config") is not None:
+        sizes["backbone_type"] = kind
     args = replace(args, **sizes)
     _check_positions(args, encoder)
     return args, {name: value for name, value in taken.items() if name not in sizes}

@@ -116,7 +116,7 @@ class Whispering(TinyDecoder):
     """A gate that lets little of the encoder states through when training begins."""
 
     def forward(self, input_ids, encoder_hidden_states, encoder_attention_mask):
-        weights = encoder_attention_mask[..., None] * 1e-4
+        weights = encoder_attention_mask[..., None] * 1e-6
         return self.output(self.tokens(input_ids) + (weights * encoder_hidden_states).sum(1, keepdim=True))
 
 
