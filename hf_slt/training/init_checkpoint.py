@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import write_json
-from hf_slt.models.legacy import multistream
-from hf_slt.models.legacy.files import read_torch_file, strip_wrappers, tensors_in
-from hf_slt.models.legacy.gloss import gloss_architecture, rename_gloss
+from hf_slt.models.legacy.files import not_finite
 from hf_slt.models.legacy.renaming import Renamed
-from hf_slt.models.loading import load_pretrained
-from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.training.init_settings import differing_settings
+from hf_slt.training.init_sources import encoder_architecture, read_source
+
+__all__ = ["InitReport", "encoder_architecture", "initialize_from", "initialize_run"]
 
 logger = logging.getLogger(__name__)
 
-# Where a file may hold its state dictionary; a file that is one holds tensors only.
-_KEYS = ("model", "state_dict", "model_state")
-_SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
-_INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SHOWN = 5
-_NOT_OF_THE_ENCODER = ("self", "kwargs", "text_config", "bridge", "ctc_weight", "ctc_decoding_weight")
-_ENCODER_FIELDS = [
-    name for name in inspect.signature(MultiStreamConfig.__init__).parameters if name not in _NOT_OF_THE_ENCODER
-]
+_LEAST_SHARE = 0.01  # less is what models of one kind share by chance
 
 
 @dataclass
@@ -50,6 +39,7 @@ class InitReport:
         unexpected: Names in the source that the model has no place for.
         reshaped: Names that both have, with other shapes: `name`, `in_file`, `in_model`.
         dropped: Older name -> why the model does not need it; of files of older tools.
+        settings: Settings of the model or its inputs that were others, which weights cannot show: `name`, `was`, `is`.
     """
 
     source: str
@@ -61,6 +51,7 @@ class InitReport:
     unexpected: list[str] = field(default_factory=list)
     reshaped: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, str] = field(default_factory=dict)
+    settings: list[dict[str, Any]] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -70,14 +61,18 @@ class InitReport:
         )
 
     def details(self) -> list[str]:
-        """Return a line for each kind of name that was not loaded, with the first ones."""
+        """Return a line for each kind of name that was not loaded, with the first ones, and one of the settings."""
         reshaped = [f"{row['name']} {row['in_file']} where {row['in_model']} fits" for row in self.reshaped]
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "reshaped": reshaped}
-        return [
+        lines = [
             f"  {kind} ({len(names)}): {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
             for kind, names in kinds.items()
             if names
         ]
+        if self.settings:
+            changes = "; ".join(f"{row['name']} was {row['was']}, is {row['is']}" for row in self.settings)
+            lines.append(f"  other settings, in which the weights do not mean the same: {changes}")
+        return lines
 
 
 def initialize_from(
@@ -85,6 +80,7 @@ def initialize_from(
     path: str | Path,
     allow_partial: float | None = None,
     report_path: str | Path | None = None,
+    extractor: Any = None,
 ) -> InitReport:
     """Load the weights of a checkpoint into a model, each in the model's own number format.
 
@@ -95,141 +91,50 @@ def initialize_from(
             our own names.
         allow_partial: Share of the parameters that has to be found, in [0, 1]; None: all.
         report_path: Where the report is written as JSON, of a failure as well; None: nowhere.
+        extractor: The feature extractor of the run, which is held against that of the checkpoint; None: it is not.
 
     Returns:
         What was loaded, and what was not.
 
     Raises:
-        ConfigurationError: Nothing readable, nothing that fits, or less than the share.
+        ConfigurationError: Nothing readable, another family of models, nothing that fits, less than the share, or NaN
+            or infinity in what fits.
     """
     if allow_partial is not None and not 0 <= allow_partial <= 1:
         raise ConfigurationError(f"expected --allow-partial-init in [0, 1], found {allow_partial}")
-    source = _aligned(read_weights(model, Path(path)), model)
-    report, values = _compare(model, source, str(path))
+    source = read_source(model, Path(path))
+    report, values = _compare(model, _aligned(source.weights, model), str(path))
+    report.settings = differing_settings(source, model, report.loaded, extractor)
     if report_path is not None:
         write_json(report_path, asdict(report))
     _require_share(report, 1.0 if allow_partial is None else allow_partial, model, report_path)
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    # Buffers may be masks of infinities.
+    if broken := not_finite({name: value for name, value in values.items() if name in parameters}):
+        raise ConfigurationError(
+            f"expected finite numbers in --init-checkpoint {path}, found NaN or infinity in {len(broken)} weights: "
+            f"{', '.join(broken)}; choose an earlier checkpoint"
+        )
     own = model.state_dict()
     with torch.no_grad():
         for name, value in values.items():
             own[name].copy_(value)
-    level = logging.INFO if not (report.missing or report.unexpected or report.reshaped) else logging.WARNING
-    logger.log(level, "\n".join([f"initialised {report}", *report.details()]))
+    details = report.details()
+    logger.log(logging.WARNING if details else logging.INFO, "\n".join([f"initialised {report}", *details]))
     return report
 
 
-def initialize_run(model: PreTrainedModel, args: Any) -> None:
+def initialize_run(model: PreTrainedModel, args: Any, extractor: Any = None) -> None:
     """Do what `--init-checkpoint` asks for, if it does; the main process writes `init_report.json` to the run's folder.
 
     Args:
         model: The model.
         args: The arguments of the run.
+        extractor: Its feature extractor, if it is to be held against that of the checkpoint.
     """
     if args.init_checkpoint:
         report_path = Path(args.output_dir) / "init_report.json" if args.process_index == 0 else None
-        initialize_from(model, args.init_checkpoint, args.allow_partial_init, report_path)
-
-
-def encoder_architecture(path: str | Path) -> dict[str, Any]:
-    """Return what a stream encoder has to be like for its weights to fit.
-
-    Args:
-        path: A folder or file of weights.
-
-    Returns:
-        Fields of a [`MultiStreamConfig`], those of the encoder; of an older file with the default number of heads.
-        Empty if the source is no stream encoder, or does not say.
-
-    Raises:
-        ConfigurationError: There is nothing readable.
-    """
-    path = Path(path)
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            return {}
-        config = load_pretrained(AutoConfig, str(path), "a configuration beside the weights")
-        if config.model_type != MultiStreamConfig.model_type:
-            return {}
-        return {name: getattr(config, name) for name in _ENCODER_FIELDS}
-    content = read_torch_file(path) if path.suffix != ".safetensors" else {}
-    if not isinstance(content.get(multistream.WEIGHTS), Mapping):
-        return {}
-    return multistream.multistream_fields(tensors_in(content, multistream.WEIGHTS, path))
-
-
-def read_weights(model: PreTrainedModel, path: Path) -> Renamed:
-    """Read the weights of a folder or file, under our names.
-
-    Args:
-        model: The model that they are for: it says which of an older file's weights it has no need of.
-        path: See [`initialize_from`].
-
-    Raises:
-        ConfigurationError: There is nothing readable.
-    """
-    if path.is_dir():
-        return Renamed(weights=_read_folder(path))
-    if path.suffix == ".safetensors" and path.is_file():
-        return Renamed(weights=_read_shard(path))
-    if not path.is_file():
-        raise ConfigurationError(f"expected a folder or file of weights in --init-checkpoint, found nothing at {path}")
-    content = read_torch_file(path)
-    if isinstance(content.get(multistream.WEIGHTS), Mapping):
-        return multistream.rename_multistream(tensors_in(content, multistream.WEIGHTS, path))
-    state = _own_state(content, path)
-    if gloss_architecture(state) is None:
-        return Renamed(weights=state)
-    with_cls_token = getattr(model.config, "pooling", None) == "cls"
-    return rename_gloss(state, with_cls_token, with_backbone=getattr(model, "backbone", None) is not None)
-
-
-def _own_state(content: Mapping[str, Any], path: Path) -> dict[str, torch.Tensor]:
-    key = next((key for key in _KEYS if isinstance(content.get(key), Mapping)), None)
-    if key is not None:
-        return tensors_in(content, key, path)
-    if content and all(isinstance(name, str) and torch.is_tensor(value) for name, value in content.items()):
-        return strip_wrappers(content, path)
-    found = ", ".join(map(str, list(content)[:10])) or "nothing"
-    raise ConfigurationError(
-        f"expected a state dictionary in {path}, or one under {', '.join(_KEYS)} or encoder_state; found {found}"
-    )
-
-
-def _read_folder(folder: Path) -> dict[str, torch.Tensor]:
-    for name in _SINGLE_FILES:
-        if (folder / name).is_file():
-            return _read_shard(folder / name)
-    for name in _INDEX_FILES:
-        if (folder / name).is_file():
-            return _read_shards(folder / name)
-    checkpoints = sorted(entry.name for entry in folder.glob("checkpoint-*") if entry.is_dir())
-    hint = f"; it holds {', '.join(checkpoints)}, give one of them" if checkpoints else ""
-    raise ConfigurationError(
-        f"expected weights ({', '.join((*_SINGLE_FILES, *_INDEX_FILES))}) in --init-checkpoint, found none in "
-        f"{folder}{hint}"
-    )
-
-
-def _read_shards(index: Path) -> dict[str, torch.Tensor]:
-    try:
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"expected an index with a weight_map, found a damaged one: {index}") from error
-    if absent := [name for name in files if not (index.parent / name).is_file()]:
-        raise ConfigurationError(f"expected every file that {index} names, found none of: {', '.join(absent)}")
-    weights: dict[str, torch.Tensor] = {}
-    for name in files:
-        weights |= _read_shard(index.parent / name)
-    return weights
-
-
-def _read_shard(path: Path) -> dict[str, torch.Tensor]:
-    if path.suffix != ".safetensors":
-        return tensors_in({path.name: read_torch_file(path)}, path.name, path)
-    try:
-        return load_file(path)
-    except Exception as error:  # a damaged header gives errors of several libraries
-        raise ConfigurationError(f"expected weights in {path}, found a damaged file: {error}") from error
+        initialize_from(model, args.init_checkpoint, args.allow_partial_init, report_path, extractor)
 
 
 def _aligned(source: Renamed, model: PreTrainedModel) -> Renamed:
@@ -286,12 +191,14 @@ def _require_share(report: InitReport, share: float, model: PreTrainedModel, rep
         f"expected {wanted} of {type(model).__name__} in --init-checkpoint, found {report}",
         *report.details(),
     ]
-    if report.loaded_parameters:
+    if report.share >= _LEAST_SHARE:
         accepted = int(1000 * report.share) / 1000
         lines.append(
             f"choose a model of the same sizes, or accept that the rest starts from random weights: "
             f"--allow-partial-init {accepted:g}"
         )
+    elif report.loaded_parameters:
+        lines.append("so little fits that these are weights of another model; choose a model of the same sizes")
     if report_path is not None:
         lines.append(f"All names are in {report_path}")
     raise ConfigurationError("\n".join(lines))

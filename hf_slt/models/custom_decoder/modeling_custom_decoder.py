@@ -32,8 +32,8 @@ class CustomDecoderForConditionalGeneration(PreTrainedModel):
     `eos_token_id` (`eos_id`, `eos`) that it takes, and `config.decoder_kwargs`, which win. Its `forward` gets tokens
     `(B, N)`, encoder states `(B, T', D)` and their mask `(B, T')`, 1 = real, and returns logits `(B, N, V)` or
     something with `.logits`. It must be causal: the logits at a token depend on that token and those before it only.
-    It must take sentences of up to `--max-target-length` tokens; each starts from the pad token. Its weights, which it initialises, are saved with the rest of the model;
-    its code is not: whoever loads the model needs it.
+    It must take sentences of up to `--max-target-length` tokens; each starts from the pad token. Its weights,
+    which it initialises, are saved with the rest of the model; its code is not: whoever loads the model needs it.
 
     Example, `my_decoder.py` in a folder on PYTHONPATH, used by `--decoder-class my_decoder:MyDecoder`:
 

@@ -101,6 +101,11 @@ def rename_gloss(
     )
 
 
+def gloss_input_size(state: Mapping[str, torch.Tensor]) -> int:
+    """Return the numbers a frame that a classifier of the tool reads."""
+    return size_of(state, [("embedding.weight", 1), ("gru1.weight_ih_l0", 1)], LANDMARK_NUMBERS)
+
+
 def is_sinusoidal(positions: torch.Tensor) -> bool:
     """Whether positions `(1, T, D)` are those that the model computes."""
     if positions.dim() != 3 or len(positions) != 1 or not positions.is_floating_point():

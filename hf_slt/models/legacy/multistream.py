@@ -169,6 +169,14 @@ def multistream_fields(state: Mapping[str, torch.Tensor], num_heads: int = DEFAU
     }
 
 
+def multistream_settings(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Return those fields of an older encoder's configuration that its weights, or its design, decide."""
+    fields = multistream_fields(state)
+    if not has_own_vit(state):
+        del fields["backbone_config"], fields["image_size"]
+    return {name: value for name, value in fields.items() if name != "temporal_heads"}
+
+
 def _backbone_config(state: Mapping[str, torch.Tensor]) -> Any:
     """Return the configuration of the tool's ViT, or of one with random weights that is as wide as the projectors."""
     backbone = _BACKBONES["face"]
