@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from transformers import PretrainedConfig, PreTrainedModel
@@ -13,8 +13,8 @@ from hf_slt.training.init_sources import Source
 # What changes neither the meaning of weights nor what they are multiplied with: choices of a training, names and
 # numbers of classes and tokens, and which streams there are.
 _IRRELEVANT = re.compile(
-    r"_.*|.*(drop|initializer|label|token_id|vocab|ctc_).*|alpha|beta|num_categories|streams|freeze_backbone|"
-    r"use_pretrained_backbone|train_from_frames|use_cache|layerdrop|bridge|sequence_length|"
+    r"_.*|.*(drop|initializer|label|token_id|vocab|ctc_).*|alpha|beta|num_categories|streams|num_pose_landmarks|"
+    r"freeze_backbone|use_pretrained_backbone|train_from_frames|use_cache|bridge|sequence_length|"
     r"feature_extractor_type|processor_class"
 )
 _OF_FEATURES = ("input_type", "feature_size")
@@ -53,7 +53,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""):
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
     if was.get("model_type") != now.get("model_type") and "model_type" in was:
         yield f"{prefix}model_type", was["model_type"], now.get("model_type")
         return

@@ -87,7 +87,7 @@ def run_train_gloss(
     config = build_config(model_args, loss_args, extractor.input_size, resolve_classes(data_args, report))
     check_checkpoint(training_args.resume_from_checkpoint, config)
     model = build_model(config)
-    initialize_run(model, training_args)
+    initialize_run(model, training_args, extractor)
     take_gloss_subset(report, training_args.subset_size, training_args.seed)
     logger.info(describe_run(model, report, model_args.model))
     epoch = SharedEpoch()

@@ -16,6 +16,7 @@ from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.epoch import SharedEpoch
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
+from hf_slt.training.build_backbones import load_backbone_weights, load_backbones
 from hf_slt.training.build_decoder import check_decoder_arguments
 from hf_slt.training.build_slt import (
     build_model,
@@ -126,6 +127,8 @@ def run_train_slt(
     model = build_model(model_args, paths.streams, report.num_landmarks, tokenizer, encoder)
     check_checkpoint(training_args.resume_from_checkpoint, model.config)
     initialize_run(model, training_args)
+    if training_args.init_checkpoint:  # a vision model that a flag names goes before the checkpoint's
+        load_backbone_weights(model_args, model.encoder, load_backbones(model_args, paths.streams))
     processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "

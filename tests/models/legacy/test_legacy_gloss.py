@@ -9,7 +9,7 @@ from torch import nn
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError
 from hf_slt.models.inception_gru import modeling_inception_gru
-from hf_slt.models.legacy.gloss import convert_gloss, gloss_feature_extractor
+from hf_slt.models.legacy.gloss import convert_gloss, gloss_feature_extractor, is_sinusoidal
 
 LENGTHS = torch.tensor([9, 4, 1])
 
@@ -57,11 +57,30 @@ def test_sizes_are_read_from_the_weights(sizes, tmp_path):
     }
 
 
-def test_a_file_of_half_precision_gives_a_model_of_single_precision(tmp_path):
-    old = randomized(NaiveTransformer("mean")).half()
-    model = convert_gloss(write_gloss_checkpoint(tmp_path / "a.pt", old), num_heads=4).model
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_file_of_half_precision_gives_a_model_of_single_precision(dtype, tmp_path):
+    old = randomized(NaiveTransformer("mean")).to(dtype)
+    path = write_gloss_checkpoint(tmp_path / "a.pt", old)
+    model = convert_gloss(path, num_heads=4).model
     assert model.dtype == torch.float32
-    assert largest_difference(model, old.float(), 6) < 1e-2
+    assert largest_difference(model, old.float(), 6) < 10 * torch.finfo(dtype).eps
+    path = write_gloss_checkpoint(path, {**old.state_dict(), "pos_encoder.pe": old.pos_encoder.pe + 0.02})
+    with pytest.raises(ConfigurationError, match="expected sinusoidal positions in pos_encoder.pe, found others"):
+        convert_gloss(path, num_heads=4)
+
+
+def test_positions_of_whole_numbers_are_not_sinusoidal():
+    assert not is_sinusoidal(torch.zeros(1, 4, 8, dtype=torch.long))
+
+
+def test_weights_that_diverged_are_named(tmp_path):
+    old = NaiveTransformer("mean")
+    with torch.no_grad():
+        old.embedding.bias[0], old.encoder_layers[0].attention.W_q.weight[1, 2] = float("nan"), float("inf")
+    with pytest.raises(
+        ConfigurationError, match=r"NaN or infinity in 2 weights: embedding\.bias, encoder_layers\.0\.attention\.W_q\.w"
+    ):
+        convert_gloss(write_gloss_checkpoint(tmp_path / "a.pt", old), num_heads=4)
 
 
 def test_a_cls_token_that_is_not_asked_for_is_left_out_and_one_that_is_has_to_be_there(tmp_path):

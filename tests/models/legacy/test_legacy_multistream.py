@@ -30,6 +30,7 @@ def test_the_encoder_gives_the_same_states(options, prefix, tmp_path):
     conversion.model.save_pretrained(tmp_path / "model")
     model, info = AutoModel.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert type(model) is MultiStreamEncoder and not info["missing_keys"] and not info["unexpected_keys"]
+    assert model.config.image_size == model.config.backbone_config.image_size == 16
     ours, expected = states_of_both(model.eval(), old)
     assert expected.std() > 0.5 and (ours - expected).abs().max() < 1e-5
     assert set(conversion.mapped) == set(old.state_dict()) and conversion.missing == []

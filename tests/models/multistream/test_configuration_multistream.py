@@ -2,6 +2,7 @@
 
 import pytest
 from model_factories import tiny_config, tiny_resnet, tiny_text_config, tiny_vit
+from transformers import Dinov2Config
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig, small_t5_config, small_vit_config
@@ -49,6 +50,21 @@ def test_text_configuration_counts_decoder_layers(kind):
     config = tiny_config(text_config=tiny_text_config(kind))
     assert config.get_text_config(decoder=True).num_hidden_layers == 2
     assert config.text_config.num_hidden_layers == 1  # the cache needs the copy, the decoder its own
+
+
+def test_the_size_of_images_is_one_that_every_backbone_takes():
+    assert MultiStreamConfig(streams=["face"]).image_size == 224
+    config = MultiStreamConfig(streams=["face", "right_hand"], hand_backbone_config=tiny_vit())
+    assert config.image_size == config.backbone_config.image_size == 16
+    vit = {"backbone_config": tiny_resnet(), "face_backbone_config": tiny_vit(), "image_size": 24}
+    with pytest.raises(
+        ConfigurationError,
+        match="that the face backbone takes, found 24 and a 'vit' for images of 16; set image_size to 16",
+    ):
+        MultiStreamConfig(streams=["face", "left_hand"], **vit)
+    assert MultiStreamConfig(streams=["left_hand"], **vit).image_size == 24  # the face's backbone is not used
+    dinov2 = Dinov2Config(hidden_size=16, num_attention_heads=2, image_size=28, patch_size=14)
+    assert MultiStreamConfig(streams=["face"], backbone_config=dinov2, image_size=42).image_size == 42
 
 
 def test_a_model_of_poses_has_no_image_backbone():

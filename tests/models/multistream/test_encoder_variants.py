@@ -55,6 +55,13 @@ def test_a_clip_longer_than_the_learned_positions_is_an_error():
     assert model(**inputs_of(tiny_batch(lengths=(8,))))[0].shape[1] == 8
 
 
+def test_the_length_of_a_clip_does_not_limit_that_of_a_sentence():
+    model = tiny_model(**VARIANTS)
+    model.generation_config.eos_token_id = None
+    assert model.config.max_frames == 8
+    assert model.generate(**inputs_of(tiny_batch()), do_sample=False).shape[1] == 21  # transformers' default
+
+
 def test_configuration_lists_all_that_cannot_work():
     message = (
         "pose_encoder 'mlp' or 'none', found 'gru'; expected projector_type 'linear' or 'mlp', found 'x'; expected "
