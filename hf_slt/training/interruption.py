@@ -82,11 +82,21 @@ def _leave_when_the_run_does(run: int) -> None:
 
 
 def shield_workers(loader: Any) -> Any:
-    """Make the workers of a loader ignore signals that ask to stop; returns the loader."""
+    """Make the workers of a loader ignore signals that ask to stop, from their first moment; returns the loader."""
     target = getattr(loader, "base_dataloader", loader)
-    if (
-        not isinstance(target.worker_init_fn, functools.partial)
-        or target.worker_init_fn.func is not ignore_stop_signals
-    ):
-        target.worker_init_fn = functools.partial(ignore_stop_signals, target.worker_init_fn)
+    start = target.worker_init_fn
+    if not isinstance(start, functools.partial) or start.func is not ignore_stop_signals:
+        target.worker_init_fn = functools.partial(ignore_stop_signals, start)
+        target._get_iterator = functools.partial(_start_with_signals_blocked, target._get_iterator)
     return loader
+
+
+def _start_with_signals_blocked(get_iterator: Callable[[], Any]) -> Any:
+    """Start the workers; they inherit the blocked signals, which this process gets as soon as they have started."""
+    if not hasattr(signal, "sigwaitinfo"):
+        return get_iterator()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPPING))
+    try:
+        return get_iterator()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
