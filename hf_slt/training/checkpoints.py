@@ -20,10 +20,32 @@ logger = logging.getLogger(__name__)
 NEWEST = "true"  # `--resume` without a value; `resume: true` in a --config file
 STATE, RUN_CONFIG = "trainer_state.json", "run_config.json"
 RUN_STATE = "run_state.json"  # what transformers' own files of a checkpoint do not hold
-# Where a checkpoint is written, and where the one that it replaces waits meanwhile. transformers, which looks for
-# `checkpoint-*` and uploads nothing that begins with an underscore, sees neither.
-SAVING, REPLACED = "_saving", "_replaced"
-EARLIER = "earlier_checkpoints"  # those of an earlier run in the same folder
+FILES = "files"  # in it: the files of the checkpoint
+# Where a checkpoint is written, where the one that it replaces waits meanwhile, and where one is deleted. transformers,
+# which looks for `checkpoint-*` and uploads nothing that begins with an underscore, sees none of them.
+SAVING, REPLACED, REMOVED = "_saving", "_replaced", "_removed"
+EARLIER = "earlier_run"  # of those in the same folder: `earlier_run_1`, ...
+# What a checkpoint that does not list its files has to have; states in shards have folders of their own.
+_PARTS = {
+    "weights": ("model*.safetensors", "pytorch_model*.bin", "pytorch_model_fsdp*", "adapter_model*", "global_step*"),
+    "optimizer": ("optimizer*", "global_step*"),
+    "scheduler": ("scheduler.pt", "global_step*"),
+    "random states": ("rng_state*.pth",),
+}
+# What a run leaves in its folder beside checkpoints, reports and scores.
+_OF_THE_RUN = (
+    RUN_CONFIG,
+    "splits.json",
+    "train_log.csv",
+    "trainer_state.json",
+    "training_args.bin",
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors*",
+    "preprocessor_config.json",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+)
 
 
 def checkpoints_of(run_dir: Path) -> list[Path]:
@@ -43,10 +65,20 @@ def damage_of(checkpoint: Path) -> str | None:
     """
     if not (checkpoint / STATE).is_file():
         return f"no {STATE}"
-    if not any(checkpoint.glob("*.safetensors")) and not any(checkpoint.glob("*.bin")):
-        if not any(path.is_dir() for path in checkpoint.iterdir()):  # sharded states have folders of their own
-            return "no weights"
-    return next((f"{path.name} is damaged" for path in sorted(checkpoint.iterdir()) if not _is_whole(path)), None)
+    if damaged := [path.name for path in sorted(checkpoint.iterdir()) if not _is_whole(path)]:
+        return f"{damaged[0]} is damaged"
+    step = json.loads((checkpoint / STATE).read_text(encoding="utf-8")).get("global_step")
+    if checkpoint.name != f"checkpoint-{step}":
+        return f"its state is of step {step}"
+    missing = [name for name in _listed_files(checkpoint) if not (checkpoint / name).exists()]
+    missing += [what for what, patterns in _PARTS.items() if not any(any(checkpoint.glob(p)) for p in patterns)]
+    return f"no {missing[0]}" if missing else None
+
+
+def _listed_files(checkpoint: Path) -> list[str]:
+    """Return the files that a checkpoint was saved with, as far as it says so."""
+    path = checkpoint / RUN_STATE
+    return json.loads(path.read_text(encoding="utf-8")).get(FILES, []) if path.is_file() else []
 
 
 def _is_whole(path: Path) -> bool:
@@ -131,6 +163,15 @@ def replace_folder(new: Path, final: Path) -> None:
     shutil.rmtree(replaced.parent, ignore_errors=True)
 
 
+def _remove(checkpoint: Path) -> None:
+    """Delete a checkpoint; cut off in the middle, it is no checkpoint any more."""
+    removed = checkpoint.parent / REMOVED / checkpoint.name
+    removed.parent.mkdir(exist_ok=True)
+    shutil.rmtree(removed, ignore_errors=True)
+    os.replace(checkpoint, removed)
+    shutil.rmtree(removed.parent, ignore_errors=True)
+
+
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -141,7 +182,8 @@ def _flush(path: Path) -> None:
 
 def repair(run_dir: Path) -> None:
     """Remove what a run that was cut off while it saved left half-written, and put back what it was replacing."""
-    shutil.rmtree(run_dir / SAVING, ignore_errors=True)
+    for name in (SAVING, REMOVED):
+        shutil.rmtree(run_dir / name, ignore_errors=True)
     if (run_dir / REPLACED).is_dir():
         for checkpoint in (run_dir / REPLACED).iterdir():
             if not (run_dir / checkpoint.name).exists():
@@ -149,27 +191,35 @@ def repair(run_dir: Path) -> None:
         shutil.rmtree(run_dir / REPLACED, ignore_errors=True)
 
 
-def set_aside(run_dir: Path, step: int) -> list[str]:
-    """Move the checkpoints beyond a step out of the way of a run that begins there, and will have other ones.
+def set_aside(run_dir: Path, step: int, whole: bool = False) -> Path | None:
+    """Move what an earlier run left out of the way of one that begins at a step: its later checkpoints.
 
     They are the highest numbers: the run would be resumed from them, and delete its own as the oldest.
 
+    Args:
+        run_dir: Folder of both runs.
+        step: Where the later one begins.
+        whole: Also move the model and the files that describe the earlier run.
+
     Returns:
-        Names of those that were moved to `earlier_checkpoints`; damaged ones are deleted.
+        The folder `earlier_run_N` that they were moved to, from which `--resume` goes on; None if there was nothing.
     """
-    moved = []
-    for checkpoint in checkpoints_of(run_dir):
-        if int(checkpoint.name.removeprefix("checkpoint-")) <= step:
-            continue
+    later = [path for path in checkpoints_of(run_dir) if int(path.name.removeprefix("checkpoint-")) > step]
+    files = [path for pattern in _OF_THE_RUN for path in run_dir.glob(pattern)] if whole else []
+    if not later and not any(path.name == "config.json" for path in files):
+        return None
+    place = run_dir / f"{EARLIER}_{1 + sum(1 for _ in run_dir.glob(f'{EARLIER}_*'))}"
+    place.mkdir()
+    for checkpoint in later:
         if damage_of(checkpoint):
-            shutil.rmtree(checkpoint, ignore_errors=True)
-            continue
-        place = run_dir / EARLIER / checkpoint.name
-        place.parent.mkdir(exist_ok=True)
-        shutil.rmtree(place, ignore_errors=True)
-        os.replace(checkpoint, place)
-        moved.append(checkpoint.name)
-    return moved
+            _remove(checkpoint)
+        else:
+            os.replace(checkpoint, place / checkpoint.name)
+    for path in files:
+        os.replace(path, place / path.name)
+    if not whole and (run_dir / RUN_CONFIG).is_file():
+        shutil.copy2(run_dir / RUN_CONFIG, place)
+    return place
 
 
 def rotate(run_dir: Path, limit: int | None, keep: Iterable[Path]) -> None:
@@ -189,4 +239,4 @@ def rotate(run_dir: Path, limit: int | None, keep: Iterable[Path]) -> None:
             kept.add(checkpoint.resolve())
     for checkpoint in found:
         if checkpoint.resolve() not in kept:
-            shutil.rmtree(checkpoint, ignore_errors=True)
+            _remove(checkpoint)

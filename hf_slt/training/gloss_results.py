@@ -33,8 +33,7 @@ SHOWN_METRICS = {
 
 def write_gloss_run_files(output_dir: Path, effective: Mapping[str, Any], report: GlossContractReport) -> None:
     """Write `run_config.json` (what `--config` takes back) and `splits.json` (what an evaluation must not overlap)."""
-    # How a run was gone on with is no part of what repeats it.
-    write_json(output_dir / RUN_CONFIG, {**effective, "resume_from_checkpoint": None})
+    write_json(output_dir / RUN_CONFIG, effective)
     members = {}
     for split, rows in report.rows.items():
         digests = clip_digests(report, split)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 # Seconds. A launcher hands on what the whole group of processes got already: a signal soon after the first is the same.
 IMPATIENCE = 3.0
@@ -88,7 +90,15 @@ def shield_workers(loader: Any) -> Any:
     if not isinstance(start, functools.partial) or start.func is not ignore_stop_signals:
         target.worker_init_fn = functools.partial(ignore_stop_signals, start)
         target._get_iterator = functools.partial(_start_with_signals_blocked, target._get_iterator)
+        if target.persistent_workers:
+            # They start once a run, and once more in one that is resumed: that must draw no number of the training's.
+            target._get_iterator = functools.partial(_start_without_drawing, target._get_iterator)
     return loader
+
+
+def _start_without_drawing(get_iterator: Callable[[], Any]) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        return get_iterator()
 
 
 def _start_with_signals_blocked(get_iterator: Callable[[], Any]) -> Any:

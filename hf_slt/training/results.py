@@ -24,8 +24,7 @@ SHOWN_METRICS = {"bleu": "BLEU-4", "chrf": "chrF", "cer": "CER", "wer": "WER"}
 
 def write_run_files(output_dir: Path, effective: dict[str, Any], corpus: datasets.DatasetDict) -> None:
     """Write `run_config.json` (what `--config` takes back) and `splits.json` (what an evaluation must not overlap)."""
-    # How a run was gone on with is no part of what repeats it.
-    write_json(output_dir / RUN_CONFIG, {**effective, "resume_from_checkpoint": None})
+    write_json(output_dir / RUN_CONFIG, effective)
     members = {
         split: {"video_ids": data["video_id"][:], "sentences": sorted({fingerprint(t) for t in data["text"][:]})}
         for split, data in corpus.items()

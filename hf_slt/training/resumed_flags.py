@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _FIXED = re.compile(
     r"learning_rate|lr_.*|scheduler_.*|warmup_.*|optim.*|adam_.*|weight_decay|seed|data_seed|subset_size|train_index|"
     r"per_device_train_batch_size|gradient_accumulation_steps|metric_for_best_model|greater_is_better|labels_train_csv|"
-    r"length_grouping"
+    r"length_grouping|(eval|save|logging)_(steps|strategy)"
 )
 # These change nothing that training computes.
 _FREE = re.compile(
@@ -26,6 +26,28 @@ _FREE = re.compile(
     r"load_best_model_at_end|per_device_eval_batch_size|cache_dir|bleu_tokenize|pin_memory|init_checkpoint|"
     r"allow_partial_init|do_.*|auto_find_batch_size|test_index|val_index|.*_(test|val)(_csv)?|overwrite_.*|demo|smoke_test"
 )
+
+
+def stored_flags(checkpoint: str | None) -> dict[str, Any]:
+    """Return the flags that the run of a `checkpoint-N` was started with; empty if that is not known.
+
+    Raises:
+        ConfigurationError: The file that holds them is damaged.
+    """
+    path = Path(checkpoint or "").parent / RUN_CONFIG
+    if not checkpoint or not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"expected the flags of the run in {path}, found: {error}") from error
+
+
+def flags_to_store(effective: dict[str, Any], checkpoint: str | None) -> dict[str, Any]:
+    """Return the flags that repeat a run: how it was gone on with is no part of them, what it started from is."""
+    before = stored_flags(checkpoint)
+    start = {name: before[name] for name in ("init_checkpoint", "allow_partial_init") if name in before}
+    return {**effective, **start, "resume_from_checkpoint": None}
 
 
 def check_resumed_flags(checkpoint: str | None, effective: dict[str, Any]) -> None:
@@ -38,17 +60,13 @@ def check_resumed_flags(checkpoint: str | None, effective: dict[str, Any]) -> No
     Raises:
         ConfigurationError: A flag that has no effect any more was changed; the message lists all of them.
     """
-    path = Path(checkpoint or "").parent / RUN_CONFIG
-    if not checkpoint or not path.is_file():
-        return
-    try:
-        before = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"expected the flags of the run in {path}, found: {error}") from error
+    before = stored_flags(checkpoint)
     changed = {
         name: f"{name} was {before[name]}, is {value}"
         for name, value in effective.items()
-        if name in before and before[name] != json.loads(json.dumps(value)) and not _FREE.fullmatch(name)
+        if name in before
+        and before[name] != json.loads(json.dumps(value))
+        and (_FIXED.fullmatch(name) or not _FREE.fullmatch(name))
     }
     if fixed := [text for name, text in changed.items() if _FIXED.fullmatch(name)]:
         raise ConfigurationError(

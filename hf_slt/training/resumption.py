@@ -20,7 +20,7 @@ from transformers.trainer_utils import TrainOutput
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.attempts import FirstAttempt
 from hf_slt.training.carried_loss import CarriedLoss
-from hf_slt.training.checkpoints import EARLIER, RUN_STATE, checkpoints_of, repair, set_aside
+from hf_slt.training.checkpoints import RUN_STATE, checkpoints_of, repair, set_aside
 from hf_slt.training.ema import TRAINING_WEIGHTS, WeightAverage
 from hf_slt.training.guards import memory_errors
 from hf_slt.training.interruption import EvaluationAbandoned, Interrupted, StopSignal
@@ -78,6 +78,8 @@ class ExactRuns(WholeSaving, CarriedLoss):
             repair(run_dir)
         self._start_average()
         self._start = None
+        # transformers would delete the last checkpoint of a run that may keep one, and the best one of a moved folder.
+        self.limit, self.args.save_total_limit = self.args.save_total_limit, None
         # The last one, whoever else was added meanwhile.
         self.remove_callback(_AfterLoading)
         self.add_callback(_AfterLoading(self))
@@ -86,6 +88,8 @@ class ExactRuns(WholeSaving, CarriedLoss):
                 output = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
             except _Complete:
                 output = self._finish()
+            finally:
+                self.args.save_total_limit = self.limit
         self._start = None
         best_is_loaded = self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None
         if self.average is not None and not best_is_loaded:
@@ -170,11 +174,8 @@ class ExactRuns(WholeSaving, CarriedLoss):
             for checkpoint in checkpoints_of(run_dir):
                 if int(checkpoint.name.removeprefix("checkpoint-")) > step:
                     shutil.rmtree(checkpoint, ignore_errors=True)
-        elif moved := set_aside(run_dir, step):
-            logger.warning(
-                f"{run_dir} holds {', '.join(moved)} of an earlier run beyond step {step}: moved to "
-                f"{run_dir / EARLIER}, from which --resume {run_dir / EARLIER} goes on"
-            )
+        elif place := set_aside(run_dir, step):
+            logger.warning(f"{run_dir} holds an earlier run: what is later than step {step} is in {place} now")
 
     def _load_own_state(self, checkpoint: Path) -> None:
         path = checkpoint / RUN_STATE
@@ -229,7 +230,7 @@ class ExactRuns(WholeSaving, CarriedLoss):
         if is_new_best and str(self.args.save_strategy.value) != "no":
             # Whatever the strategy: a best model that no checkpoint holds could not be gone back to.
             self.state.best_global_step = self.state.global_step
-            self.control.should_save = self.control.should_save or self.args.load_best_model_at_end
+            self.control.should_save = True
         return is_new_best
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:

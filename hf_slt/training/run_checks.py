@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from transformers import PretrainedConfig
 
 from hf_slt.data.corpus import CorpusPaths
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.checkpoints import checkpoint_to_resume
+from hf_slt.training.checkpoints import checkpoint_to_resume, repair, set_aside
+from hf_slt.training.results import SPLITS, read_run_file
 from hf_slt.training.resumed_flags import check_resumed_flags
 
 logger = logging.getLogger(__name__)
@@ -67,12 +68,32 @@ def check_start(args: Any, effective: dict[str, Any]) -> None:
     Raises:
         ConfigurationError: There is none, or the run that is resumed has other flags.
     """
+    with args.main_process_first(local=False):
+        if args.process_index == 0:
+            repair(Path(args.output_dir))
     if args.resume_from_checkpoint:
         args.resume_from_checkpoint = checkpoint_to_resume(args.resume_from_checkpoint, Path(args.output_dir))
         check_resumed_flags(args.resume_from_checkpoint, effective)
     if args.init_checkpoint and not Path(args.init_checkpoint).exists():
         raise ConfigurationError(
             f"expected a folder or a .pt file of weights in --init-checkpoint, found nothing at {args.init_checkpoint}"
+        )
+
+
+def check_same_clips(checkpoint: str | None, clips: Sequence[str]) -> None:
+    """Raise `ConfigurationError` if the training clips are not those of the run that is resumed.
+
+    Args:
+        checkpoint: The `checkpoint-N` to go on from; None: the run is a new one.
+        clips: Names of the training clips, in their order.
+    """
+    train = read_run_file(Path(checkpoint), SPLITS).get("train", {}) if checkpoint else {}
+    before = train.get("video_ids", train.get("files"))
+    if before is not None and list(before) != list(clips):
+        new, gone = sorted(set(clips) - set(before)), sorted(set(before) - set(clips))
+        raise ConfigurationError(
+            f"expected the {len(before)} training clips of the run that is resumed, found {len(clips)} "
+            f"(new: {new[:5]}, gone: {gone[:5]}), or another order; start a new run: --init-checkpoint {checkpoint}"
         )
 
 
@@ -120,8 +141,12 @@ def check_mixed_streams(mixed: Iterable[str], streams: Collection[str]) -> None:
         )
 
 
-def remove_old_results(output_dir: Path) -> None:
-    """Remove scores and predictions of an earlier run in the same folder, so that none stands beside the new model."""
+def start_over(output_dir: Path) -> None:
+    """Make room for a new run: set the model and the checkpoints of an earlier one aside, remove its scores."""
+    if place := set_aside(output_dir, step=0, whole=True):
+        logger.warning(
+            f"{output_dir} holds an earlier run, which is in {place} now (--resume would have gone on with it)"
+        )
     old = [output_dir / name for name in (*_RESULTS, *_PREDICTIONS) if (output_dir / name).is_file()]
     if old:
         logger.warning(f"{output_dir} holds the results of an earlier run: they are replaced")

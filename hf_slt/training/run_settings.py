@@ -101,7 +101,8 @@ class RunSettings:
         if self.resume_from_checkpoint and self.init_checkpoint:
             yield (
                 "expected one of --resume (goes on with a run) and --init-checkpoint (a new run from given weights), "
-                "found both; a run that was started with --init-checkpoint is resumed without it"
+                "found both; a run that was started with --init-checkpoint is resumed without it, or with --set "
+                "init_checkpoint=null"
             )
         if self.allow_partial_init is not None and not self.init_checkpoint:
             yield "expected --init-checkpoint with --allow-partial-init, found none"

@@ -13,7 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from hf_slt.errors import HfSltError
-from hf_slt.training.checkpoints import RUN_STATE, SAVING, STATE, checkpoints_of, replace_folder, rotate
+from hf_slt.training.checkpoints import FILES, RUN_STATE, SAVING, STATE, checkpoints_of, replace_folder, rotate
 from hf_slt.training.ema import WeightAverage
 
 
@@ -27,10 +27,12 @@ class WholeSaving:
     Attributes:
         average: The moving average of the weights while training, with `--use-ema`: the model that is saved.
         skipped_batches: Batches that training left out.
+        limit: Checkpoints to keep while training; transformers' own `save_total_limit` is off meanwhile.
     """
 
     average: WeightAverage | None = None
     skipped_batches = 0
+    limit: int | None = None
     _staging = False
 
     def run_state(self) -> dict[str, Any]:
@@ -77,13 +79,14 @@ class WholeSaving:
                     self.average.save_weights(staged)
                     own_state["average_updates"] = self.average.updates
                 self.state.save_to_json(str(staged / STATE))
-                (staged / RUN_STATE).write_text(json.dumps(own_state), encoding="utf-8")
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
+                own_state[FILES] = sorted(path.name for path in staged.iterdir())
+                (staged / RUN_STATE).write_text(json.dumps(own_state), encoding="utf-8")
                 replace_folder(staged, final)
                 shutil.rmtree(run_dir / SAVING)
         if self.args.should_save:
-            rotate(run_dir, self.args.save_total_limit, [Path(best)] if best else [])
+            rotate(run_dir, self.limit, [Path(best)] if best else [])
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
 

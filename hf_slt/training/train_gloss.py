@@ -41,7 +41,15 @@ from hf_slt.training.gloss_results import save_gloss_results, write_gloss_run_fi
 from hf_slt.training.gloss_trainer import GlossTrainer
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
 from hf_slt.training.init_checkpoint import initialize_run
-from hf_slt.training.run_checks import check_checkpoint, check_start, prepare_torch, remove_old_results, report_path_of
+from hf_slt.training.resumed_flags import flags_to_store
+from hf_slt.training.run_checks import (
+    check_checkpoint,
+    check_same_clips,
+    check_start,
+    prepare_torch,
+    report_path_of,
+    start_over,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +97,7 @@ def run_train_gloss(
     model = build_model(config)
     initialize_run(model, training_args, extractor)
     take_gloss_subset(report, training_args.subset_size, training_args.seed)
+    check_same_clips(training_args.resume_from_checkpoint, [row.file for row in report.rows["train"]])
     logger.info(describe_run(model, report, model_args.model))
     epoch = SharedEpoch()
     splits = build_gloss_datasets(
@@ -98,8 +107,8 @@ def run_train_gloss(
     trainer = build_gloss_trainer(model, extractor, splits, loss, training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            remove_old_results(output_dir)
-        write_gloss_run_files(output_dir, effective, report)
+            start_over(output_dir)
+        write_gloss_run_files(output_dir, flags_to_store(effective, training_args.resume_from_checkpoint), report)
     return train_and_score_gloss(trainer, splits)
 
 

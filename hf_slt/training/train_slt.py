@@ -32,14 +32,16 @@ from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietP
 from hf_slt.training.early_stopping import ResumableEarlyStopping
 from hf_slt.training.init_checkpoint import encoder_architecture, initialize_run
 from hf_slt.training.results import save_predictions, write_run_files
+from hf_slt.training.resumed_flags import flags_to_store
 from hf_slt.training.run_checks import (
     check_checkpoint,
     check_mixed_streams,
+    check_same_clips,
     check_splits,
     check_start,
     prepare_torch,
-    remove_old_results,
     report_path_of,
+    start_over,
 )
 from hf_slt.training.trainer import MultiStreamTrainer
 from hf_slt.training.training_arguments import SltTrainingArguments
@@ -116,6 +118,7 @@ def run_train_slt(
         allow_missing_streams=data_args.allow_missing_streams,
     )
     corpus = take_subset(corpus, training_args.subset_size, training_args.seed)
+    check_same_clips(training_args.resume_from_checkpoint, corpus["train"]["video_id"][:])
     prepare_torch(training_args)
     source, given = training_args.resume_from_checkpoint or training_args.init_checkpoint, model_args.given_flags
     model_args = take_tokenizer(model_args, source)
@@ -139,9 +142,11 @@ def run_train_slt(
     trainer = build_trainer(model, processor, splits, augmentation_args.mix_streams(), training_args, epoch)
     if trainer.is_world_process_zero():
         if not training_args.resume_from_checkpoint:
-            remove_old_results(output_dir)
+            start_over(output_dir)
         sizes = {name: value for name, value in vars(model_args).items() if name in effective and name != "tokenizer"}
-        write_run_files(output_dir, {**effective, **sizes}, corpus)
+        write_run_files(
+            output_dir, flags_to_store({**effective, **sizes}, training_args.resume_from_checkpoint), corpus
+        )
     return train_and_score(trainer, processor, splits, corpus)
 
 

@@ -74,9 +74,8 @@ def test_flags_win_over_the_file_and_settings_over_flags(example):
     for values in settings.values():
         assert values == {name: config[name] for name in values}
     written = read_config(str(EXAMPLES[example.script]))
-    assert (
-        float(written["optim"]["weight-decay"]) == 0.01 and config["num_train_epochs"] == written["training"]["epochs"]
-    )
+    assert float(written["optim"]["weight-decay"]) == 0.01
+    assert config["num_train_epochs"] == float(written["training"]["epochs"])
     (name, value), model = next(iter(settings["set"].items())), read_json(example.folder / "config.json")
     assert model[name] == value
     assert [row["step"] for row in read_csv(example.folder / "train_log.csv")][-1] == "2"

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.checkpoints import (
+    REMOVED,
     REPLACED,
     SAVING,
     checkpoint_to_resume,
@@ -19,14 +20,16 @@ from hf_slt.training.checkpoints import (
     rotate,
 )
 
-FILES = ("model.safetensors", "optimizer.pt", "trainer_state.json")
+FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
 def write_checkpoint(folder):
     folder.mkdir(parents=True)
     save_file({"weight": torch.arange(1000.0)}, folder / "model.safetensors")
-    torch.save({"state": torch.arange(1000.0)}, folder / "optimizer.pt")
-    (folder / "trainer_state.json").write_text(json.dumps({"global_step": 1}))
+    for name in FILES[1:4]:
+        torch.save({"state": torch.arange(1000.0)}, folder / name)
+    torch.save({}, folder / "training_args.bin")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": int(folder.name.split("-")[1])}))
     return folder
 
 
@@ -70,11 +73,28 @@ def test_bytes_that_changed_in_torchs_files_are_seen(run):
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"), [("trainer_state.json", "no trainer_state.json"), (FILES[0], "no weights")]
+    ("name", "damage"),
+    [
+        ("trainer_state.json", "no trainer_state.json"),
+        ("model.safetensors", "no weights"),  # training_args.bin and the weights beside an average are none
+        ("optimizer.pt", "no optimizer"),
+        ("scheduler.pt", "no scheduler"),
+        ("rng_state.pth", "no random states"),
+    ],
 )
 def test_a_file_that_is_missing(run, name, damage):
+    save_file({"weight": torch.zeros(1)}, run / "checkpoint-9" / "training_weights.safetensors")
+    assert damage_of(run / "checkpoint-9") is None
     (run / "checkpoint-9" / name).unlink()
     assert damage_of(run / "checkpoint-9") == damage
+
+
+def test_a_checkpoint_knows_its_files_and_its_step(run):
+    (run / "checkpoint-9" / "run_state.json").write_text(json.dumps({"files": ["optimizer.pt", "tokenizer.json"]}))
+    assert damage_of(run / "checkpoint-9") == "no tokenizer.json"
+    (run / "checkpoint-55").symlink_to(run / "checkpoint-10")
+    assert damage_of(run / "checkpoint-55") == "its state is of step 10"
+    assert checkpoint_to_resume("true", run) == str(run / "checkpoint-100")
 
 
 def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(run, caplog):
@@ -118,7 +138,9 @@ def test_what_was_half_written_is_removed_and_what_was_being_replaced_comes_back
     (run / REPLACED).mkdir()
     (run / "checkpoint-100").rename(run / REPLACED / "checkpoint-100")  # cut off between the two renames
     shutil.copytree(run / "checkpoint-9", run / REPLACED / "checkpoint-9")
+    write_checkpoint(run / REMOVED / "checkpoint-8")
     repair(run)
+    assert not (run / REMOVED).exists()
     assert [path.name for path in checkpoints_of(run)] == ["checkpoint-100", "checkpoint-10", "checkpoint-9"]
     assert not (run / SAVING).exists() and not (run / REPLACED).exists()
 

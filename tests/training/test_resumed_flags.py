@@ -4,7 +4,7 @@ import pytest
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import write_json
-from hf_slt.training.resumed_flags import check_resumed_flags
+from hf_slt.training.resumed_flags import check_resumed_flags, flags_to_store
 
 FLAGS = {
     "learning_rate": 0.1,
@@ -63,3 +63,17 @@ def test_a_checkpoint_without_flags_is_taken_as_it_is(tmp_path):
     (tmp_path / "run_config.json").write_text("[")
     with pytest.raises(ConfigurationError, match=r"expected the flags of the run in .*run_config.json, found: "):
         check_resumed_flags(str(tmp_path / "checkpoint-3"), FLAGS)
+
+
+def test_what_a_run_started_from_stays_in_its_flags(checkpoint, tmp_path):
+    write_json(tmp_path / "run_config.json", {**FLAGS, "init_checkpoint": "W", "allow_partial_init": 0.5})
+    resumed = {**FLAGS, "init_checkpoint": None, "allow_partial_init": None, "resume_from_checkpoint": "true"}
+    stored = flags_to_store(resumed, checkpoint)
+    assert stored == {**FLAGS, "init_checkpoint": "W", "allow_partial_init": 0.5, "resume_from_checkpoint": None}
+    assert flags_to_store({"init_checkpoint": "V"}, None) == {"init_checkpoint": "V", "resume_from_checkpoint": None}
+
+
+def test_how_often_is_saved_cannot_be_changed(checkpoint, tmp_path):
+    write_json(tmp_path / "run_config.json", {**FLAGS, "save_steps": 2, "eval_strategy": "steps"})
+    with pytest.raises(ConfigurationError, match="save_steps was 2, is 4"):
+        check_resumed_flags(checkpoint, {**FLAGS, "save_steps": 4})

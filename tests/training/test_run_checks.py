@@ -4,7 +4,7 @@ import pytest
 from model_factories import tiny_model
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, remove_old_results
+from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, check_same_clips, start_over
 
 
 @pytest.fixture
@@ -37,9 +37,38 @@ def test_a_stream_that_is_not_read_cannot_be_mixed():
 def test_results_of_an_earlier_run_do_not_stand_beside_the_new_model(tmp_path, caplog):
     for name in ("test_results.json", "test_predictions.csv", "run_config.json"):
         (tmp_path / name).write_text("{}")
-    remove_old_results(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["run_config.json"]
+    start_over(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run_config.json"]  # of a run that never came to a model
     assert "holds the results of an earlier run" in caplog.text
     caplog.clear()
-    remove_old_results(tmp_path)
+    start_over(tmp_path)
     assert not caplog.text
+
+
+def test_an_earlier_run_is_set_aside_whole(tmp_path, caplog):
+    for number in (1, 2):
+        (tmp_path / "checkpoint-7").mkdir()
+        (tmp_path / "checkpoint-7" / "trainer_state.json").write_text("{}")  # damaged: nothing to go on from
+        names = ("config.json", "model.safetensors", "run_config.json", "splits.json", "notes.txt", "test_results.json")
+        for name in names:
+            (tmp_path / name).write_text("{}")
+        start_over(tmp_path)
+        aside = tmp_path / f"earlier_run_{number}"
+        assert {path.name for path in aside.iterdir()} == set(names[:4])
+        assert f"holds an earlier run, which is in {aside} now" in caplog.text
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"earlier_run_1", "earlier_run_2", "notes.txt"}
+
+
+def test_a_resumed_run_has_the_training_clips_that_it_had(tmp_path):
+    (tmp_path / "splits.json").write_text('{"train": {"video_ids": ["a", "b", "c"]}}')
+    checkpoint = str(tmp_path / "checkpoint-3")
+    check_same_clips(checkpoint, ["a", "b", "c"])
+    check_same_clips(None, ["x"])
+    message = r"the 3 training clips of the run that is resumed, found 2 \(new: \['x'\], gone: \['b', 'c'\]\)"
+    with pytest.raises(ConfigurationError, match=message):
+        check_same_clips(checkpoint, ["a", "x"])
+    with pytest.raises(ConfigurationError, match="or another order"):
+        check_same_clips(checkpoint, ["b", "a", "c"])
+    (tmp_path / "splits.json").write_text('{"train": {"files": ["a"]}}')
+    check_same_clips(checkpoint, ["a"])
