@@ -1,9 +1,12 @@
 """Factories of runs: tiny trainers of both tasks on tiny corpora, which train a step in milliseconds."""
 
+import json
+
 import torch
 from factories import write_corpus
 from gloss_factories import write_gloss_corpus
 from model_factories import tiny_model, tiny_processor, tiny_text_config
+from safetensors.torch import save_file
 
 from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
@@ -23,6 +26,20 @@ from hf_slt.training.training_arguments import SltTrainingArguments
 EXTRACTOR = GlossFeatureExtractor()
 QUIET = {"use_cpu": True, "disable_tqdm": True, "report_to": "none", "dataloader_num_workers": 0}
 SENTENCES = ["Dónde está el niño", "Él come pan", "La casa es grande", "El niño come pan", "La casa está grande"]
+
+CHECKPOINT_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+
+
+def write_checkpoint(folder):
+    """Write a `checkpoint-N` that is whole, with numbers that mean nothing."""
+    folder.mkdir(parents=True)
+    save_file({"weight": torch.arange(1000.0)}, folder / "model.safetensors")
+    for name in CHECKPOINT_FILES[1:4]:
+        torch.save({"state": torch.arange(1000.0)}, folder / name)
+    torch.save({}, folder / "training_args.bin")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": int(folder.name.split("-")[1])}))
+    return folder
+
 
 CUDA_MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB."
 

@@ -268,3 +268,16 @@ def test_clips_that_cannot_be_predicted_are_all_named(trained, corpus, tmp_path,
     assert "DataContractError: the clips are not what the model reads: 4 problems" in error
     assert "(T, 156)" in error and "(4, 2048)" in error and "the keys ['X2048']" in error
     assert "Traceback" not in error
+
+
+def test_a_new_run_in_the_folder_of_another_one_leaves_that_whole(trained, tmp_path, caplog):
+    folder = tmp_path / "run"
+    shutil.copytree(trained.folder, folder)
+    run_main("train_gloss", [*trained.flags, "--output_dir", folder, "--seed", "2", "--max-train-steps", "1"])
+    aside = folder / "earlier_run_1"
+    assert read_json(aside / "run_config.json")["seed"] == 42 and read_json(folder / "run_config.json")["seed"] == 2
+    assert {path.name for path in aside.glob("checkpoint-*")} == {p.name for p in trained.folder.glob("checkpoint-*")}
+    assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-1"]
+    before, kept = (load_file(path / "model.safetensors") for path in (trained.folder, aside))
+    assert all(torch.equal(kept[name], before[name]) for name in before)
+    assert f"holds an earlier run, which is in {aside} now" in caplog.text

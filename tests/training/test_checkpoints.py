@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 import torch
+from run_factories import CHECKPOINT_FILES as FILES
+from run_factories import write_checkpoint
 from safetensors.torch import save_file
 
 from hf_slt.errors import ConfigurationError
@@ -19,18 +21,6 @@ from hf_slt.training.checkpoints import (
     replace_folder,
     rotate,
 )
-
-FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
-
-
-def write_checkpoint(folder):
-    folder.mkdir(parents=True)
-    save_file({"weight": torch.arange(1000.0)}, folder / "model.safetensors")
-    for name in FILES[1:4]:
-        torch.save({"state": torch.arange(1000.0)}, folder / name)
-    torch.save({}, folder / "training_args.bin")
-    (folder / "trainer_state.json").write_text(json.dumps({"global_step": int(folder.name.split("-")[1])}))
-    return folder
 
 
 @pytest.fixture

@@ -200,3 +200,12 @@ def test_all_loaders_of_a_run_are_shielded(report, tmp_path):
     data = trainer.eval_dataset
     loaders = [trainer.get_train_dataloader(), trainer.get_eval_dataloader(), trainer.get_test_dataloader(data)]
     assert all(loader.worker_init_fn.func is ignore_stop_signals for loader in loaders)
+
+
+def test_workers_that_stay_alive_draw_no_number_of_the_training(report, tmp_path):
+    """They start once a run, and once more in a run that is resumed."""
+    trainer = gloss_trainer(report, tmp_path, dataloader_num_workers=1, dataloader_persistent_workers=True)
+    for loader in (trainer.get_train_dataloader(), trainer.get_eval_dataloader()):
+        before = torch.get_rng_state()
+        next(iter(loader))
+        assert torch.equal(torch.get_rng_state(), before)

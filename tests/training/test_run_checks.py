@@ -2,9 +2,11 @@
 
 import pytest
 from model_factories import tiny_model
+from run_factories import write_checkpoint
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, check_same_clips, start_over
+from hf_slt.training.run_checks import check_checkpoint, check_mixed_streams, check_same_clips, check_start, start_over
+from hf_slt.training.training_arguments import SltTrainingArguments
 
 
 @pytest.fixture
@@ -72,3 +74,17 @@ def test_a_resumed_run_has_the_training_clips_that_it_had(tmp_path):
         check_same_clips(checkpoint, ["b", "a", "c"])
     (tmp_path / "splits.json").write_text('{"train": {"files": ["a"]}}')
     check_same_clips(checkpoint, ["a"])
+
+
+def test_a_checkpoint_that_was_being_replaced_is_gone_on_from(tmp_path):
+    write_checkpoint(tmp_path / "_replaced" / "checkpoint-4")
+    (tmp_path / "run_config.json").write_text('{"init_checkpoint": "W"}')
+    args = SltTrainingArguments(output_dir=str(tmp_path), use_cpu=True, resume_from_checkpoint="true")
+    check_start(args, {})
+    assert args.resume_from_checkpoint == str(tmp_path / "checkpoint-4")
+
+
+def test_weights_to_start_from_have_to_be_there(tmp_path):
+    args = SltTrainingArguments(output_dir=str(tmp_path), use_cpu=True, init_checkpoint=str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationError, match="in --init-checkpoint, found nothing at .*nowhere"):
+        check_start(args, {})

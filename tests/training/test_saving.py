@@ -154,11 +154,13 @@ def scored_run(report, folder, scores, **options):
 BEST_FOURTH = {2: 0.1, 4: 0.9, 6: 0.2, 8: 0.3, 10: 0.4, 12: 0.5}
 
 
-@pytest.mark.parametrize(("limit", "left"), [(1, [4, 12]), (2, [4, 12]), (3, [4, 10, 12]), (None, [2, 4, 6, 8, 10, 12])])
+@pytest.mark.parametrize(
+    ("limit", "left"), [(1, [4, 12]), (2, [4, 12]), (3, [4, 10, 12]), (None, [2, 4, 6, 8, 10, 12])]
+)
 def test_the_best_stays_whatever_the_limit(report, tmp_path, limit, left):
     trainer = scored_run(report, tmp_path, BEST_FOURTH, save_total_limit=limit)
     trainer.train()
-    assert steps_in(tmp_path) == left
+    assert steps_in(tmp_path) == list(left)
     assert trainer.state.best_model_checkpoint == str(tmp_path / "checkpoint-4") and trainer.state.best_metric == 0.9
     stored = load_file(tmp_path / "checkpoint-4" / "model.safetensors")
     assert largest_difference(stored, weights_of(trainer.model)) == 0
@@ -265,3 +267,11 @@ def test_a_run_that_goes_on_from_an_earlier_checkpoint_replaces_the_later_ones(r
     trainer = scored_run(report, tmp_path, {**BEST_FOURTH, 10: 0.95}, num_train_epochs=2.5, save_total_limit=2)
     trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-8"))
     assert steps_in(tmp_path) == [8, 10] and steps_in(tmp_path / f"{EARLIER}_1") == [10, 12]
+
+
+def test_a_best_step_that_was_saved_before_its_evaluation_stays(report, tmp_path):
+    """Saved at every step, evaluated behind every epoch: the best step is saved before it is known to be the best."""
+    often = {"save_steps": 1, "eval_strategy": "epoch", "load_best_model_at_end": False, "num_train_epochs": 3}
+    trainer = scored_run(report, tmp_path, {4: 0.1, 8: 0.9, 12: 0.3}, save_total_limit=1, **often)
+    trainer.train()
+    assert trainer.state.best_global_step == 8 and steps_in(tmp_path) == [8, 12]
