@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -28,6 +30,7 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
     for name in ("httpx", "datasets", "accelerate", "fsspec"):
         logging.getLogger(name).setLevel(logging.WARNING)
     before = signal.signal(signal.SIGTERM, _terminate)
+    _stop_with_the_launcher()
     try:
         main(list(sys.argv[1:] if argv is None else argv))
     except HfSltError as error:
@@ -44,6 +47,18 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
         _leave(f"expected to write {error.filename or 'a file'}, found: {error.strerror}; make room and try again", 2)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _stop_with_the_launcher() -> None:
+    """Ask Linux for a SIGTERM when the launcher is gone.
+
+    `accelerate launch` with one process hands no signal on: without this, the run would train on beside the one that is
+    started in its place. With several processes the launcher stops them itself.
+    """
+    is_launched = "ACCELERATE_MIXED_PRECISION" in os.environ and "LOCAL_RANK" not in os.environ
+    if is_launched and sys.platform == "linux":
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -1,12 +1,16 @@
 """A gloss run that is stopped anywhere goes on exactly."""
 
+import os
 import random
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from gloss_factories import write_gloss_corpus
 from gloss_runs import TINY, data_flags
-from script_runs import read_json, run_main
+from script_runs import ROOT, read_json, run_main
 from survival import assert_same_run, run_killed
 
 # 16 clips: 4 steps an epoch, 16 in all. Everything that is random is on, and workers read the clips.
@@ -63,3 +67,25 @@ def test_sigterm_saves_and_says_how_to_go_on(flags, expected, tmp_path, event, c
     run_main("train_gloss", [*flags, "--output_dir", folder, "--resume"])
     last = sorted(expected.glob("checkpoint-*"), key=lambda path: int(path.name[11:]))[-1].name
     assert_same_run(folder, expected, last)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_a_launcher_that_is_stopped_stops_the_run(flags, tmp_path):
+    folder = tmp_path / "run"
+    launch = "-m accelerate.commands.launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    argv = [*launch.split(), ROOT / "scripts/train_gloss.py", *flags, "--epochs", "100000", "--output_dir", folder]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("LOCAL_RANK", None)
+    with (tmp_path / "log").open("w") as log:
+        launcher = subprocess.Popen([sys.executable, *map(str, argv)], env=environment, stderr=log, stdout=log)
+        wait_for(lambda: list(folder.glob("checkpoint-*")))
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(timeout=30) == -signal.SIGTERM
+    wait_for(lambda: "is saved: the same command with --resume goes on" in (tmp_path / "log").read_text())
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "this takes too long"
+        time.sleep(0.1)
