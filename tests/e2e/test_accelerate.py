@@ -195,6 +195,7 @@ def plain(state):
 def test_a_translation_run_resumes_exactly(program, tmp_path):
     """Each process draws its own dropout, and mixes its own batches."""
     flags = [*slt_flags(tmp_path / "corpus"), *RANDOM, *SAVED, "--batch-size", 2, "--mix-stream", "face:0.5"]
+    flags += ["--save_total_limit", 9]
     expected, folder = tmp_path / "expected", tmp_path / "run"
     launch(program, "train_slt", flags, expected)
     shutil.copytree(expected / "checkpoint-3", folder / "checkpoint-3")  # what is left of a run in its second epoch
