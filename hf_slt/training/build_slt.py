@@ -219,9 +219,14 @@ def build_model(
 
 def text_encoder(tokenizer: Any, max_length: int):
     """Return a function from sentences to token ids, cut to `max_length` tokens."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
 
     def encode(sentences: list[str]) -> list[list[int]]:
-        return tokenizer(sentences, truncation=True, max_length=max_length)["input_ids"]
+        ids = tokenizer(sentences, truncation=True, max_length=max_length)["input_ids"]
+        # A fast tokenizer is saved with the length that it last cut to, and would cut whatever other programs give it.
+        if backend is not None:
+            backend.no_truncation()
+        return ids
 
     return encode
 

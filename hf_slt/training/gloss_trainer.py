@@ -135,18 +135,13 @@ class GlossTrainer(RunTrainer, Trainer):
         return FixedOrder(evaluation_order(eval_dataset))
 
     def evaluation_loop(
-        self,
-        dataloader: DataLoader,
-        description: str,
-        prediction_loss_only: bool | None = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
+        self, dataloader: DataLoader, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any
     ) -> EvalLoopOutput:
         """Evaluate a data set; what it returns is in the order of the data set, not of the batches."""
         dataset = dataloader.dataset
         # The Trainer expects each of these in every batch, or takes the batches for unlabelled.
         self.label_names = ["labels"] if dataset.category_labels is None else ["labels", "category_labels"]
-        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        output = super().evaluation_loop(dataloader, *args, metric_key_prefix=metric_key_prefix, **kwargs)
         back = np.argsort(evaluation_order(dataset))
         self.last_output = output._replace(
             predictions=reorder(output.predictions, back), label_ids=reorder(output.label_ids, back)

@@ -82,19 +82,14 @@ class MultiStreamTrainer(RunTrainer, Seq2SeqTrainer):
             self.data_collator = training
 
     def evaluation_loop(
-        self,
-        dataloader: DataLoader,
-        description: str,
-        prediction_loss_only: bool | None = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
+        self, dataloader: DataLoader, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any
     ) -> EvalLoopOutput:
         """Evaluate a data set; its raw sentences are the references, and its loss is the mean over all its tokens."""
         self.last_references = reference_sentences(dataloader.dataset)
         # Seq2SeqTrainer would keep the clips that are repeated to fill the last batch of several processes.
         self.gather_function = self.accelerator.gather_for_metrics
         self._loss_sums = []
-        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        output = super().evaluation_loop(dataloader, *args, metric_key_prefix=metric_key_prefix, **kwargs)
         if self._loss_sums:
             loss, tokens = torch.cat(self._loss_sums).sum(0).tolist()
             output.metrics[f"{metric_key_prefix}_loss"] = loss / max(tokens, 1)

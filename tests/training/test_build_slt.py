@@ -206,6 +206,7 @@ def test_text_is_encoded_with_its_end_and_cut(tokenizer):
     ids = text_encoder(tokenizer, 32)(SENTENCES)
     assert [sentence[-1] for sentence in ids] == [tokenizer.eos_token_id] * 4
     assert [len(sentence) for sentence in text_encoder(tokenizer, 3)(SENTENCES)] == [3] * 4
+    assert tokenizer.backend_tokenizer.truncation is None  # as it will be saved
 
 
 def test_output_dir(tmp_path):
