@@ -36,6 +36,8 @@ _EXPORTS = {
     "TranslationMetric": "hf_slt.evaluation.metrics",
     "GlossMetric": "hf_slt.evaluation.classification",
     "GlossPredictor": "hf_slt.inference.gloss",
+    "ORTMultiStreamForConditionalGeneration": "hf_slt.exporters.ort_multistream",
+    "ORTGlossClassifier": "hf_slt.exporters.ort_gloss",
     "DataContractError": "hf_slt.errors",
     "HfSltError": "hf_slt.errors",
 }

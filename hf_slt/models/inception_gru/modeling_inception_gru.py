@@ -122,6 +122,8 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
         if pixel_values is not None:
             input_values = self._encode(pixel_values, attention_mask)
         real = real_frames(input_values, attention_mask, self.config.input_size)
+        if torch.jit.is_tracing() and real is not None:
+            return self._classify_closed(input_values, real, return_dict)
         states = input_values if real is None else _pack(input_values, real)
         hidden_states = []
         for gru in self.grus:
@@ -136,6 +138,18 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
             return_dict=return_dict,
         )
 
+    def _classify_closed(
+        self, input_values: torch.Tensor, real: torch.Tensor, return_dict: bool | None
+    ) -> GlossClassifierOutput | tuple:
+        """Classify in a graph that has to hold for every batch, which a packed sequence does not.
+
+        What stands behind the last real frame is computed and not looked at: a GRU goes forward only.
+        """
+        states, mask = _close(input_values, real)
+        for gru in self.grus:
+            states = self.dropout(gru(states)[0])
+        return classifier_output(self.config, self.heads(self._pool(states, mask)), return_dict=return_dict)
+
     def _drop(self, states: torch.Tensor | PackedSequence) -> torch.Tensor | PackedSequence:
         if isinstance(states, PackedSequence):
             return states._replace(data=self.dropout(states.data))
@@ -148,8 +162,8 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
             return masked_max(states, mask)
         if mask is None:
             return states[:, -1]
-        last = mask.sum(dim=1) - 1
-        return states[torch.arange(len(states), device=states.device), last]
+        last = (mask.sum(dim=1) - 1)[:, None, None].expand(-1, 1, states.shape[2])
+        return states.gather(1, last).squeeze(1)
 
     def _encode(self, pixel_values: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """Compute the features `(B, T, F)` of the real frames; zero elsewhere."""
@@ -204,6 +218,23 @@ def _pack(values: torch.Tensor, real: torch.Tensor) -> PackedSequence:
     data = values.flatten(0, 1).index_select(0, rows)
     data = data.masked_fill_(~real.flatten()[rows, None], 0)
     return PackedSequence(data, numbers.bincount().cpu(), order, order.argsort())
+
+
+def _close(values: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Move the real frames of values `(B, T, F)` to the front, in their order; a clip without any gets one of zeros.
+
+    Returns:
+        Values `(B, T, F)`, zero behind the real frames, and the mask `(B, T)` of these.
+    """
+    frames = torch.arange(values.shape[1], device=values.device)
+    # The masked frames behind all real ones; a stable sort is not to be had in ONNX, so that no two keys are equal.
+    order = (frames + values.shape[1] * (~real).long()).argsort(dim=1)  # (B, T)
+    first = torch.arange(values.shape[0], device=values.device)[:, None] * values.shape[1]
+    rows = values.flatten(0, 1).index_select(0, (first + order).flatten())
+    mask = frames < real.sum(dim=1, keepdim=True)
+    # `where`, because a masked frame may hold NaN.
+    closed = torch.where(mask[..., None], rows.view_as(values), torch.zeros((), dtype=values.dtype))
+    return closed, at_least_one(mask)
 
 
 def _unpack(states: torch.Tensor | PackedSequence) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -12,20 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, LogitsProcessorList, PreTrainedModel
+from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
-from hf_slt.models.multistream.ctc import CTCPrefixScorer, ctc_log_probs, ctc_loss
+from hf_slt.models.multistream.ctc import ctc_loss
 from hf_slt.models.multistream.encoder_variants import LearnedPositions, MLPStreamProjector, RawPoseStream
+from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerationMixin
 from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
-
-INPUT_NAMES = {stream: "pose_values" if stream == "pose" else f"{stream}_pixel_values" for stream in STREAMS}
-ENCODER_INPUTS = (*INPUT_NAMES.values(), *(f"{stream}_mask" for stream in STREAMS))
 
 
 @dataclass
@@ -364,9 +362,9 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         if not given:
             names = [INPUT_NAMES[s] for s in self.projectors]
             raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
-        shapes = {INPUT_NAMES[s]: tuple(value.shape[:2]) for s, value in given.items()}
+        shapes = {INPUT_NAMES[s]: tuple(map(int, value.shape[:2])) for s, value in given.items()}
         if attention_mask is not None:
-            shapes["attention_mask"] = tuple(attention_mask.shape)
+            shapes["attention_mask"] = tuple(map(int, attention_mask.shape))
         if len(set(shapes.values())) > 1:
             raise ConfigurationError(f"expected streams of the same number of clips and frames (B, T), found {shapes}")
         width = 3 * self.config.num_pose_landmarks
@@ -397,7 +395,7 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         return projector(backbone(values, seen), seen)
 
 
-class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, GenerationMixin):
+class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStreamPreTrainedModel, GenerationMixin):
     """Sign language translation: a [`MultiStreamEncoder`] feeds the decoder of a stock seq2seq language model.
 
     The loss is the decoder's cross-entropy; in training with `config.ctc_weight` w > 0 it is
@@ -524,7 +522,9 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
                 pose_mask=pose_mask,
                 output_hidden_states=output_hidden_states,
             )
-        states, states_mask = self._states_and_mask(encoder_outputs, attention_mask)
+        states, states_mask = encoder_outputs[0], self.states_mask(encoder_outputs, attention_mask)
+        if self.bridge is not None:
+            states = self.bridge(states)
         if labels is not None and decoder_input_ids is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         outputs = self.text_model(
@@ -543,16 +543,9 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         outputs = MultiStreamSeq2SeqLMOutput(**{**outputs, "encoder_last_hidden_state": states, **losses})
         return outputs if return_dict in (None, True) else outputs.to_tuple()
 
-    def _states_and_mask(
-        self, encoder_outputs: MultiStreamEncoderOutput | tuple, attention_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        states = encoder_outputs[0]
-        mask = getattr(encoder_outputs, "attention_mask", None)
-        if mask is None and attention_mask is not None:
-            mask = attention_mask[:, :: self.config.temporal_stride]
-        if self.bridge is not None:
-            states = self.bridge(states)
-        return states, mask
+    def compute_ctc_logits(self, states: torch.Tensor) -> torch.Tensor | None:
+        """Return the scores `(B, T', V)` of the CTC head for encoder states `(B, T', D)`; None without such a head."""
+        return None if self.ctc_head is None else self.ctc_head(states)
 
     def _losses(
         self,
@@ -580,40 +573,6 @@ class MultiStreamForConditionalGeneration(MultiStreamPreTrainedModel, Generation
         mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device) if mask is None else mask
         blank, eos = self.config.pad_token_id, self.config.eos_token_id
         return ctc_loss(self.ctc_head(states), mask, labels, blank, eos, num_items)
-
-    def _get_logits_processor(self, *args: Any, **kwargs: Any) -> LogitsProcessorList:
-        # Joint decoding, in every mode of `generate`: each step's scores are a mix of the decoder's and CTC's.
-        processors = super()._get_logits_processor(*args, **kwargs)
-        if self.ctc_head is None or not self.config.ctc_decoding_weight:
-            return processors
-        model_kwargs = kwargs["model_kwargs"]
-        encoder_outputs = model_kwargs["encoder_outputs"]
-        states = encoder_outputs[0]
-        _, mask = self._states_and_mask(encoder_outputs, model_kwargs.get("attention_mask"))
-        mask = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
-        blank, eos = self.config.pad_token_id, self.config.eos_token_id
-        log_probs = ctc_log_probs(self.ctc_head(states), mask, blank)
-        processors.append(CTCPrefixScorer(log_probs, self.config.ctc_decoding_weight, blank, eos))
-        return processors
-
-    def _prepare_model_inputs(
-        self,
-        inputs: torch.Tensor | None = None,
-        bos_token_id: torch.Tensor | None = None,
-        model_kwargs: dict[str, Any] | None = None,
-    ) -> tuple[torch.Tensor, str | None, dict[str, Any]]:
-        # `generate` hands the encoder one main input; where that stream is missing, another one takes its place.
-        model_kwargs = model_kwargs or {}
-        given = [INPUT_NAMES[s] for s in self.config.streams if model_kwargs.get(INPUT_NAMES[s]) is not None]
-        if inputs is None and given and self.main_input_name not in given:
-            others = {name: value for name, value in model_kwargs.items() if name != given[0]}
-            return model_kwargs[given[0]], given[0], others
-        return super()._prepare_model_inputs(inputs, bos_token_id, model_kwargs)
-
-    def _expand_inputs_for_generation(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-        # Beams and returned sequences share one encoder output: copies of the raw pixels would only fill the memory.
-        kwargs = {name: value for name, value in kwargs.items() if name not in ENCODER_INPUTS}
-        return super()._expand_inputs_for_generation(*args, **kwargs)
 
 
 def drop_text_encoder(text_model: PreTrainedModel) -> None:

@@ -153,7 +153,7 @@ class SignTransformerForGlossClassification(SignTransformerPreTrainedModel):
     def _embed(self, values: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
         states = self.embedding(values)  # (B, T, D)
         if self.cls_token is not None:
-            states = torch.cat((self.cls_token.to(states.dtype).expand(len(states), -1, -1), states), dim=1)
+            states = torch.cat((self.cls_token.to(states.dtype).expand(states.shape[0], -1, -1), states), dim=1)
             mask = mask if mask is None else F.pad(mask, (1, 0), value=True)  # (B, T + 1)
         states = states + sinusoidal_positions(states.shape[1], states.shape[2], states)
         return self.input_norm(self.dropout(states)), mask

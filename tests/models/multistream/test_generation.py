@@ -4,7 +4,7 @@ import pytest
 import torch
 from model_factories import DECODERS, EOS, inputs_of, tiny_batch, tiny_model, tiny_text_config
 
-from hf_slt.models.multistream.modeling_multistream import ENCODER_INPUTS
+from hf_slt.models.multistream.generation import ENCODER_INPUTS
 
 OPTIONS = {"max_new_tokens": 6}
 

@@ -1,0 +1,86 @@
+"""Random clips: what a model is traced with, and what its exports are compared on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from hf_slt.models.gloss.configuration_gloss import GlossConfig
+from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.models.multistream.generation import INPUT_NAMES
+
+CONDITIONS = ("no_padding", "padding", "missing_hands", "missing_stream")
+
+
+def frames_mask(batch_size: int, frames: int, padded: bool, generator: torch.Generator) -> torch.Tensor:
+    """Return a mask `(B, T)`, 1 = real frame: all of them, or clips of random lengths, the last one of all frames."""
+    if not padded:
+        return torch.ones(batch_size, frames, dtype=torch.long)
+    lengths = torch.randint(1, frames + 1, (batch_size, 1), generator=generator)
+    lengths[-1] = frames if batch_size > 1 else max(1, frames - 2)
+    return (torch.arange(frames) < lengths).long()
+
+
+def multistream_clips(
+    config: MultiStreamConfig, batch_size: int, frames: int, condition: str = "no_padding", seed: int = 0
+) -> dict[str, torch.Tensor]:
+    """Return inputs of a translation model: every stream that it reads, with masks, one of `CONDITIONS`.
+
+    `missing_hands`: hands are there in about half of the frames, and so are their landmarks; in the first clip the left
+    hand is never there. `missing_stream`: the first stream of the model is not among the inputs.
+
+    Args:
+        config: Its configuration.
+        batch_size: B.
+        frames: T.
+        condition: What the clips lack.
+        seed: Seed of the values.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    attention_mask = frames_mask(batch_size, frames, condition == "padding", generator)
+    inputs = {"attention_mask": attention_mask}
+    for stream in config.streams:
+        seen = attention_mask.clone()
+        if condition == "missing_hands" and stream.endswith("_hand"):
+            seen &= torch.rand(seen.shape, generator=generator) < 0.5
+            seen[0] &= stream != "left_hand"
+        if stream == "pose":
+            points = torch.rand(batch_size, frames, config.num_pose_landmarks, 3, generator=generator)
+            found = seen[..., None].expand(points.shape[:-1]).bool()
+            if condition == "missing_hands":
+                found = found & (torch.rand(found.shape, generator=generator) < 0.5)
+            inputs["pose_values"] = (points * found[..., None]).flatten(2)
+            inputs["pose_mask"] = found.long()
+        else:
+            shape = (batch_size, frames, 3, config.image_size, config.image_size)
+            pixels = torch.randn(shape, generator=generator)
+            inputs[INPUT_NAMES[stream]] = pixels * seen[..., None, None, None]
+            inputs[f"{stream}_mask"] = seen
+    if condition == "missing_stream" and len(config.streams) > 1:
+        stream = config.streams[0]
+        del inputs[INPUT_NAMES[stream]], inputs[f"{stream}_mask"]
+    return inputs
+
+
+def gloss_clips(
+    config: GlossConfig, batch_size: int, frames: int, condition: str = "no_padding", seed: int = 0
+) -> dict[str, torch.Tensor]:
+    """Return inputs of a gloss classifier, `input_values (B, T, F)` and `attention_mask (B, T)`, one of `CONDITIONS`.
+
+    `missing_hands`: about half of the frames are holes. `missing_stream`: nothing was detected in the first clip.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    mask = frames_mask(batch_size, frames, condition == "padding", generator)
+    if condition == "missing_hands":
+        mask &= torch.rand(mask.shape, generator=generator) < 0.5
+    if condition == "missing_stream":
+        mask[0] = 0
+    values = torch.rand(batch_size, frames, config.input_size, generator=generator)
+    return {"input_values": values * mask[..., None], "attention_mask": mask}
+
+
+def random_clips(config: Any, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+    """Return inputs of any of our models, see [`multistream_clips`] and [`gloss_clips`]."""
+    make = multistream_clips if isinstance(config, MultiStreamConfig) else gloss_clips
+    return make(config, *args, **kwargs)

@@ -1,0 +1,62 @@
+"""Gloss classifiers on ONNX Runtime. Importing this module needs the extra `onnx`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.exporters.ort_loading import ExportedModelMixin
+from hf_slt.exporters.requirements import require_onnx
+from hf_slt.models.auto import GLOSS_FAMILIES
+from hf_slt.models.gloss.heads import classifier_output
+from hf_slt.models.gloss.outputs import GlossClassifierOutput
+
+_modeling = require_onnx("optimum.onnxruntime.modeling")
+
+
+class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
+    """An exported gloss classifier of any family; takes and returns what the PyTorch model does.
+
+    Example:
+        >>> model = ORTGlossClassifier.from_pretrained("out")
+        >>> model(**extractor([clip], return_tensors="pt")).gloss_logits
+    """
+
+    main_input_name = "input_values"
+
+    def __init__(self, *, config: Any = None, **kwargs: Any):
+        if config.model_type not in GLOSS_FAMILIES:
+            raise ConfigurationError(
+                f"expected an exported gloss classifier, found a model of type '{config.model_type}'"
+            )
+        super().__init__(config=config, **kwargs)
+
+    def forward(
+        self,
+        input_values: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        category_labels: torch.Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> GlossClassifierOutput | tuple:
+        r"""Classify a batch of clips.
+
+        Args:
+            input_values (`torch.FloatTensor` of shape `(B, T, F)`): Frames, as the feature extractor writes them.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): 1 = real frame; `None`: every frame is real.
+            labels (`torch.LongTensor` of shape `(B,)`, *optional*): Glosses; -100 = unknown.
+            category_labels (`torch.LongTensor` of shape `(B,)`, *optional*): Categories; -100 = unknown.
+            return_dict (`bool`, *optional*): Return a `GlossClassifierOutput` (default) or a tuple.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones(input_values.shape[:2], dtype=torch.long)
+        inputs = self._prepare_onnx_inputs(True, {"input_values": input_values, "attention_mask": attention_mask})
+        outputs = self._prepare_onnx_outputs(True, self.session.run(None, inputs))
+        logits = (outputs["gloss_logits"], outputs.get("category_logits"))
+        return classifier_output(self.config, logits, labels, category_labels, return_dict=return_dict)
+
+    def eval(self) -> ORTGlossClassifier:
+        """Return the model, which knows no training."""
+        return self

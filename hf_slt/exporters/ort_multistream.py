@@ -1,0 +1,185 @@
+"""Translation models on ONNX Runtime. Importing this module needs the extra `onnx`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from transformers import AutoModelForSeq2SeqLM
+from transformers.modeling_outputs import Seq2SeqLMOutput
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.exporters.onnx_configs import CTC_HEAD, DecoderSizes
+from hf_slt.exporters.ort_loading import ExportedModelMixin, session_options
+from hf_slt.exporters.requirements import require_onnx
+from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerationMixin
+from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOutput, sequence_loss, shift_right
+
+_seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
+
+
+class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
+    """The stream encoder; streams and masks that are not given are made up as the PyTorch model understands them."""
+
+    def __init__(self, config: MultiStreamConfig, *args: Any, **kwargs: Any):
+        super().__init__(config, *args, **kwargs)
+        self.main_input_name = INPUT_NAMES[config.streams[-1]]
+
+    def forward(
+        self,
+        face_pixel_values: torch.Tensor | None = None,
+        left_hand_pixel_values: torch.Tensor | None = None,
+        right_hand_pixel_values: torch.Tensor | None = None,
+        pose_values: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        face_mask: torch.Tensor | None = None,
+        left_hand_mask: torch.Tensor | None = None,
+        right_hand_mask: torch.Tensor | None = None,
+        pose_mask: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> MultiStreamEncoderOutput:
+        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`].
+
+        Raises:
+            ConfigurationError: No stream was given, or streams of other lengths.
+        """
+        given = {name: value for name, value in locals().items() if isinstance(value, torch.Tensor)}
+        streams = [name for stream in self.config.streams if (name := INPUT_NAMES[stream]) in given]
+        if not streams:
+            names = [INPUT_NAMES[stream] for stream in self.config.streams]
+            raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
+        shapes = {name: tuple(given[name].shape[:2]) for name in (*streams, "attention_mask") if name in given}
+        if len(set(shapes.values())) > 1:
+            raise ConfigurationError(f"expected streams of the same number of clips and frames (B, T), found {shapes}")
+        inputs = {**self._absent(given, *shapes[streams[0]]), **given}
+        outputs = self.session.run(None, self._prepare_onnx_inputs(True, inputs))
+        outputs = self._prepare_onnx_outputs(True, outputs)
+        return MultiStreamEncoderOutput(outputs["last_hidden_state"], attention_mask=outputs["states_mask"])
+
+    def _absent(self, given: dict[str, torch.Tensor], batch_size: int, frames: int) -> dict[str, torch.Tensor]:
+        """Return what stands for streams and masks that are not given: a stream is seen nowhere, a mask hides nothing."""
+        inputs = {}
+        for name in self.input_names.keys() - given.keys():
+            shape = [size if isinstance(size, int) else None for size in self.input_shapes[name][2:]]
+            stream = name.removesuffix("_mask")
+            is_seen = stream == "attention" or INPUT_NAMES.get(stream) in given
+            fill = 1 if name.endswith("_mask") and is_seen else 0
+            dtype = torch.long if name.endswith("_mask") else torch.float32
+            inputs[name] = torch.full((batch_size, frames, *shape), fill, dtype=dtype)
+        return inputs
+
+
+class ORTTextDecoder(_seq2seq.ORTDecoderForSeq2Seq):
+    """The text decoder, whose sizes are those of `config.text_config`."""
+
+    def __init__(self, config: MultiStreamConfig, *args: Any, **kwargs: Any):
+        super().__init__(config.text_config, *args, **kwargs)
+        sizes = DecoderSizes(config)
+        self.num_attention_heads, self.embed_size_per_head = sizes.heads, sizes.head_size
+
+
+class ORTMultiStreamForConditionalGeneration(
+    ExportedModelMixin, MultiStreamGenerationMixin, _seq2seq.ORTModelForConditionalGeneration
+):
+    """An exported translation model; `generate` works as that of the PyTorch model does, with cache and beams.
+
+    Example:
+        >>> model = ORTMultiStreamForConditionalGeneration.from_pretrained("out")
+        >>> ids = model.generate(**processor(streams, return_tensors="pt"), num_beams=4)
+    """
+
+    auto_model_class = AutoModelForSeq2SeqLM
+    _ort_encoder_class = ORTMultiStreamEncoder
+    _ort_decoder_class = ORTTextDecoder
+
+    def __init__(self, *, config: Any = None, **kwargs: Any):
+        if not isinstance(config, MultiStreamConfig):
+            raise ConfigurationError(f"expected an exported translation model, found one of type '{config.model_type}'")
+        super().__init__(config=config, **kwargs)
+        self.main_input_name = self.encoder.main_input_name
+        self.ctc_head = self._open_ctc_head()
+
+    def _open_ctc_head(self) -> onnxruntime.InferenceSession | None:
+        path = Path(self.model_save_dir) / CTC_HEAD
+        if not path.is_file():
+            return None
+        threads = self.decoder.session.get_session_options().intra_op_num_threads
+        return onnxruntime.InferenceSession(path, session_options(threads), providers=self.providers)
+
+    def compute_ctc_logits(self, states: torch.Tensor) -> torch.Tensor | None:
+        """Return the scores `(B, T', V)` of the CTC head for encoder states `(B, T', D)`; None without such a head.
+
+        Raises:
+            ConfigurationError: The model decodes with such a head, and its file is not there.
+        """
+        if self.ctc_head is None and self.config.ctc_weight:
+            raise ConfigurationError(
+                f"expected {CTC_HEAD} in {self.model_save_dir}, since the model decodes with CTC, found none; export it "
+                f"again, or set config.ctc_decoding_weight to 0"
+            )
+        if self.ctc_head is None:
+            return None
+        return torch.from_numpy(self.ctc_head.run(None, {"last_hidden_state": states.numpy(force=True)})[0])
+
+    def forward(
+        self,
+        face_pixel_values: torch.Tensor | None = None,
+        left_hand_pixel_values: torch.Tensor | None = None,
+        right_hand_pixel_values: torch.Tensor | None = None,
+        pose_values: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        face_mask: torch.Tensor | None = None,
+        left_hand_mask: torch.Tensor | None = None,
+        right_hand_mask: torch.Tensor | None = None,
+        pose_mask: torch.Tensor | None = None,
+        decoder_input_ids: torch.Tensor | None = None,
+        encoder_outputs: MultiStreamEncoderOutput | None = None,
+        past_key_values: tuple[tuple[torch.Tensor, ...], ...] | None = None,
+        labels: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> Seq2SeqLMOutput:
+        r"""Score target sentences; the arguments are those of [`MultiStreamForConditionalGeneration.forward`].
+
+        Returns:
+            `loss` (if there are labels), `logits (B, N, V)`, `past_key_values`, `encoder_last_hidden_state (B, T', D)`.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.encoder(
+                face_pixel_values=face_pixel_values,
+                left_hand_pixel_values=left_hand_pixel_values,
+                right_hand_pixel_values=right_hand_pixel_values,
+                pose_values=pose_values,
+                attention_mask=attention_mask,
+                face_mask=face_mask,
+                left_hand_mask=left_hand_mask,
+                right_hand_mask=right_hand_mask,
+                pose_mask=pose_mask,
+            )
+        if decoder_input_ids is None and labels is not None:
+            decoder_input_ids = shift_right(labels, self.config.pad_token_id, self.config.decoder_start_token_id)
+        use_cache = labels is None and (self.config.use_cache if use_cache is None else use_cache)
+        states, mask = encoder_outputs[0], self.states_mask(encoder_outputs, attention_mask)
+        if mask is None:
+            mask = torch.ones(states.shape[:2], dtype=torch.long)
+        has_own_decoder = past_key_values is not None and self.decoder_with_past is not None
+        outputs = (self.decoder_with_past if has_own_decoder else self.decoder)(
+            input_ids=decoder_input_ids,
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+        )
+        return Seq2SeqLMOutput(
+            loss=None if labels is None else sequence_loss(outputs.logits, labels),
+            logits=outputs.logits,
+            past_key_values=outputs.past_key_values,
+            encoder_last_hidden_state=states,
+        )
+
+    def eval(self) -> ORTMultiStreamForConditionalGeneration:
+        """Return the model, which knows no training."""
+        return self
