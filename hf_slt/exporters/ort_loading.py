@@ -25,6 +25,8 @@ def session_options(num_threads: int | None = None) -> onnxruntime.SessionOption
     options = onnxruntime.SessionOptions()
     if num_threads is not None:
         options.intra_op_num_threads = num_threads
+    # Threads that wait for work in a loop are fast within a run; after it they would take the cores from torch.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3  # errors; warnings are about how the graph could be optimized
     return options
 
