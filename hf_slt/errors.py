@@ -86,6 +86,10 @@ class DimensionMismatchError(ConfigurationError):
     """Two parts of a model do not fit; the message names both numbers."""
 
 
+class ExportParityError(HfSltError):
+    """An exported model does not compute what the PyTorch model does; nothing of it was kept."""
+
+
 class MissingDependencyError(HfSltError, ImportError):
     """An optional package is needed for what was asked."""
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hf_slt.errors import ConfigurationError
 
 # What a folder that we wrote holds: a corpus of sentences, a corpus of single signs, splits.
-_MARKS = (("meta.csv", "index"), ("labels.csv", "keypoints", "splits"), ("split_report.json",))
+CORPUS_MARKS = (("meta.csv", "index"), ("labels.csv", "keypoints", "splits"), ("split_report.json",))
+Marks = Sequence[Sequence[str]]
 
 
-def require_writable(target: Path, overwrite: bool = False) -> None:
+def require_writable(
+    target: Path, overwrite: bool = False, marks: Marks = CORPUS_MARKS, what: str = "a corpus"
+) -> None:
     """Refuse a folder that holds something.
 
     Args:
         target: The folder to write.
-        overwrite: Whether a corpus in it may be replaced; anything else never is.
+        overwrite: Whether what we wrote there earlier may be replaced; anything else never is.
+        marks: Files and folders, all of one of these groups, by which it is known.
+        what: What it is called.
 
     Raises:
         ConfigurationError: There is a file of this name, or a folder with content that may not be replaced.
@@ -31,28 +36,32 @@ def require_writable(target: Path, overwrite: bool = False) -> None:
     if not overwrite:
         raise ConfigurationError(
             f"expected an empty or new output folder, found content in {target}; choose another one, or add "
-            f"--overwrite to replace the corpus in it"
+            f"--overwrite to replace {what} in it"
         )
-    if not any(all((target / mark).exists() for mark in marks) for marks in _MARKS):
-        known = " or ".join(" and ".join(marks) for marks in _MARKS)
+    if not any(all((target / mark).exists() for mark in group) for group in marks):
+        known = " or ".join(" and ".join(group) for group in marks)
         raise ConfigurationError(
-            f"expected a corpus to overwrite ({known}), found other content in {target}; choose another output folder"
+            f"expected {what} to overwrite ({known}), found other content in {target}; choose another output folder"
         )
 
 
 @contextmanager
-def staged_folder(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
+def staged_folder(
+    target: str | Path, overwrite: bool = False, marks: Marks = CORPUS_MARKS, what: str = "a corpus"
+) -> Iterator[Path]:
     """Give a fresh folder beside `target`, and rename it to `target` when the block ends without an error.
 
     Args:
         target: The folder to write; its parents are made.
-        overwrite: Whether a corpus that lies there is replaced.
+        overwrite: Whether what we wrote there earlier is replaced.
+        marks: By what that is known, see `require_writable`.
+        what: What it is called.
 
     Raises:
         ConfigurationError: See `require_writable`; raised before anything is written.
     """
     target = Path(target).absolute()
-    require_writable(target, overwrite)
+    require_writable(target, overwrite, marks, what)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -57,7 +57,8 @@ class DecoderSizes:
 
     def __init__(self, config: MultiStreamConfig):
         text = config.text_config
-        layers, heads, head_size = DECODERS.get(text.model_type, DECODERS["t5"])
+        # A decoder that is not listed is not exported: nobody asks for its sizes.
+        layers, heads, head_size = DECODERS.get(text.model_type, ("", "", None))
         self.decoder_num_layers = self.num_layers = getattr(text, layers, 0)
         self.heads = getattr(text, heads, 1)
         self.head_size = getattr(text, head_size) if head_size else text.hidden_size // self.heads

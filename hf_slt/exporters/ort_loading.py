@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.auto import register_models
 
+onnxruntime = require_onnx("onnxruntime")
 _modeling = require_onnx("optimum.onnxruntime.modeling")
 
 
-def session_options(num_threads: int | None = None) -> onnxruntime.SessionOptions:
+def session_options(num_threads: int | None = None) -> Any:
     """Return options of a session.
 
     Args:
@@ -56,8 +55,8 @@ class ExportedModelMixin:
                 raise
             message = re.sub(r"\s+", " ", str(error))[:300]
             raise ConfigurationError(
-                f"expected the folder of an export (scripts/export_onnx.py) for {cls.__name__}, found '{model_id}', which "
-                f"does not load: {message}"
+                f"expected the folder of an export (scripts/export_onnx.py) for {cls.__name__}, found '{model_id}', "
+                f"which does not load: {message}"
             ) from error
 
     @staticmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.modeling_outputs import Seq2SeqLMOutput
@@ -18,6 +17,7 @@ from hf_slt.models.multistream.configuration_multistream import MultiStreamConfi
 from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerationMixin
 from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOutput, sequence_loss, shift_right
 
+onnxruntime = require_onnx("onnxruntime")
 _seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
 
 
@@ -60,7 +60,7 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         return MultiStreamEncoderOutput(outputs["last_hidden_state"], attention_mask=outputs["states_mask"])
 
     def _absent(self, given: dict[str, torch.Tensor], batch_size: int, frames: int) -> dict[str, torch.Tensor]:
-        """Return what stands for streams and masks that are not given: a stream is seen nowhere, a mask hides nothing."""
+        """Return what stands for streams and masks that are not given: seen nowhere, and hiding nothing."""
         inputs = {}
         for name in self.input_names.keys() - given.keys():
             shape = [size if isinstance(size, int) else None for size in self.input_shapes[name][2:]]
@@ -70,6 +70,16 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
             dtype = torch.long if name.endswith("_mask") else torch.float32
             inputs[name] = torch.full((batch_size, frames, *shape), fill, dtype=dtype)
         return inputs
+
+
+def open_encoder(
+    folder: str | Path, config: MultiStreamConfig, num_threads: int | None = None
+) -> ORTMultiStreamEncoder:
+    """Open an encoder that was exported alone (`model.onnx`); it is called like the PyTorch encoder."""
+    session = onnxruntime.InferenceSession(
+        str(Path(folder) / "model.onnx"), session_options(num_threads), providers=["CPUExecutionProvider"]
+    )
+    return ORTMultiStreamEncoder(config, session)
 
 
 class ORTTextDecoder(_seq2seq.ORTDecoderForSeq2Seq):
@@ -102,7 +112,24 @@ class ORTMultiStreamForConditionalGeneration(
         self.main_input_name = self.encoder.main_input_name
         self.ctc_head = self._open_ctc_head()
 
-    def _open_ctc_head(self) -> onnxruntime.InferenceSession | None:
+    @classmethod
+    def from_pretrained(cls, model_id: str | Path, *, use_merged: bool | None = None, **kwargs: Any) -> Any:
+        """Load a model by folder or hub name.
+
+        Args:
+            model_id: The folder of the export, or its name on the hub.
+            use_merged: Decode with `decoder_model_merged.onnx`, which needs half the memory, and not with the pair of
+                files without and with cache, which is up to a tenth faster. By default the pair, where it is there.
+            kwargs: `num_threads`, and what optimum's `ORTModel.from_pretrained` takes.
+
+        Raises:
+            ConfigurationError: It holds no exported translation model.
+        """
+        if use_merged is None and (Path(model_id) / "decoder_with_past_model.onnx").is_file():
+            use_merged = False
+        return super().from_pretrained(model_id, use_merged=use_merged, **kwargs)
+
+    def _open_ctc_head(self) -> Any | None:
         path = Path(self.model_save_dir) / CTC_HEAD
         if not path.is_file():
             return None
@@ -117,8 +144,8 @@ class ORTMultiStreamForConditionalGeneration(
         """
         if self.ctc_head is None and self.config.ctc_weight:
             raise ConfigurationError(
-                f"expected {CTC_HEAD} in {self.model_save_dir}, since the model decodes with CTC, found none; export it "
-                f"again, or set config.ctc_decoding_weight to 0"
+                f"expected {CTC_HEAD} in {self.model_save_dir}, since the model decodes with CTC, found none; export "
+                f"it again, or set config.ctc_decoding_weight to 0"
             )
         if self.ctc_head is None:
             return None

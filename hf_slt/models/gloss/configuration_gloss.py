@@ -68,6 +68,8 @@ class GlossConfig(PretrainedConfig):
             num_labels = DEFAULT_NUM_LABELS if num_labels is None else num_labels
             id2label, label2id = {index: f"LABEL_{index}" for index in range(num_labels)}, None
         label2id = label2id or {name: int(index) for index, name in id2label.items()}
+        # A clip has no tokens, but optimum exports no classifier whose configuration names no such id.
+        kwargs["pad_token_id"] = kwargs.get("pad_token_id") or 0
         super().__init__(id2label=dict(id2label), label2id=dict(label2id), **kwargs)
         problems = self._problems()
         if num_labels not in (None, len(id2label)):

@@ -84,6 +84,11 @@ class ImageStream(nn.Module):
             Features `(B, T, F)`, zero where the mask is false.
         """
         features = pixel_values.new_zeros(*mask.shape, self.feature_size)
+        if torch.jit.is_tracing():
+            # A graph always runs the backbone, and some fail on no frame at all: one is put in front, and left out.
+            rows = F.pad(mask.flatten().nonzero().squeeze(1), (1, 0))
+            encoded = self._pool(self.backbone(pixel_values.flatten(0, 1)[rows]))[1:]
+            return features.masked_scatter(mask[..., None], encoded)
         if not mask.any():
             return features
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):

@@ -1,0 +1,248 @@
+"""Export of a trained model: ONNX, TorchScript and smaller variants, compared with PyTorch before anything is kept."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForSequenceClassification, AutoProcessor
+
+from hf_slt.data.staging import require_writable, staged_folder
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.reports import write_json
+from hf_slt.exporters.arguments import ExportArguments
+from hf_slt.exporters.requirements import require_onnx
+from hf_slt.models.auto import GLOSS_FAMILIES
+from hf_slt.models.loading import load_pretrained, missing_weights
+from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
+from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
+from hf_slt.training.arguments import DataArguments
+from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.results import SPLITS
+
+logger = logging.getLogger(__name__)
+
+_WHAT = "a trained model in --checkpoint"
+_STAGED = {"marks": (("export_report.json",),), "what": "an earlier export"}
+
+
+@dataclass
+class Source:
+    """What is exported.
+
+    Attributes:
+        path: Folder of the checkpoint.
+        config: The model's configuration.
+        part: `"full"` or `"encoder"`.
+        processor: What prepares its inputs; None if the checkpoint has none.
+    """
+
+    path: Path
+    config: Any
+    part: str
+    processor: Any
+
+    @property
+    def is_translation(self) -> bool:
+        """Whether it is a translation model, not a gloss classifier."""
+        return isinstance(self.config, MultiStreamConfig)
+
+    def load_model(self) -> Any:
+        """Load the model, or its encoder, anew in evaluation mode.
+
+        Raises:
+            ConfigurationError: Weights are damaged or missing.
+        """
+        kind = MultiStreamForConditionalGeneration if self.is_translation else AutoModelForSequenceClassification
+        kind = MultiStreamEncoder if self.part == "encoder" else kind
+        model, info = load_pretrained(kind, str(self.path), _WHAT, output_loading_info=True)
+        if missing := missing_weights(model, info["missing_keys"]):
+            raise ConfigurationError(
+                f"expected {_WHAT}, found {self.path} without {len(missing)} of its weights: {missing[:5]}"
+            )
+        return model.eval()
+
+
+def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any]:
+    """Export a model; the output folder is complete, and as good as the PyTorch model, or absent.
+
+    Args:
+        args: The model and what to write.
+        data_args: Translation: clips to calibrate and to score variants on.
+
+    Returns:
+        What `export_report.json` holds: `checkpoint`, `model_type`, `part`, `task`, `opset`, `versions`, `files` (see
+        [`describe_files`]), `parity` (of `onnx` and `torchscript`, see [`compare`]) and `variants`.
+
+    Raises:
+        ConfigurationError: Not a model, a part or a decoder that cannot be exported, an output folder that may not be
+            written, data that are missing.
+        MissingDependencyError: The extra `onnx` is not installed, or transformers is another version than it needs.
+        ExportParityError: The export does not compute what the model does.
+        DataContractError: The clips are not usable.
+    """
+    require_onnx("optimum.onnxruntime")
+    from hf_slt.exporters.report import EXPORT_REPORT, describe_files, versions
+
+    target = Path(args.output).absolute()
+    require_writable(target, args.overwrite, **_STAGED)
+    source = open_source(args)
+    torch.set_num_threads(args.num_threads)
+    with staged_folder(target, args.overwrite, **_STAGED) as folder:
+        report = {"checkpoint": str(source.path), "model_type": source.config.model_type, "part": source.part}
+        with quiet():
+            report |= write_onnx(source, folder)
+            model = source.load_model()
+            report["parity"] = {"onnx": compare_onnx(source, model, folder, args)}
+            if args.torchscript:
+                report["parity"]["torchscript"] = write_and_compare_torchscript(source, model, folder, args)
+        report["versions"] = versions()
+        report["files"] = describe_files(folder)
+        report["variants"] = {}
+        write_json(folder / EXPORT_REPORT, report)
+    log_export(report, target)
+    return report
+
+
+def open_source(args: ExportArguments) -> Source:
+    """Open a checkpoint and check that what is asked for can be exported.
+
+    Raises:
+        ConfigurationError: It is no model of ours, or cannot be exported.
+    """
+    from hf_slt.exporters.onnx_configs import check_exportable
+
+    path = Path(args.checkpoint)
+    if not (path / "config.json").is_file():
+        raise ConfigurationError(f"expected {_WHAT}, found no config.json in {path}")
+    config = load_pretrained(AutoConfig, str(path), _WHAT)
+    if not isinstance(config, MultiStreamConfig) and config.model_type not in GLOSS_FAMILIES:
+        raise ConfigurationError(
+            f"expected a translation model or a gloss classifier in --checkpoint, found a model of type "
+            f"'{config.model_type}' in {path}; others are exported by optimum-cli"
+        )
+    if getattr(config, "train_from_frames", False) and not config.freeze_backbone:
+        raise ConfigurationError(
+            f"expected a classifier of image features, found one in {path} whose image backbone was trained with it, "
+            f"which is not exported; train it on features (--features-train)"
+        )
+    is_translation = isinstance(config, MultiStreamConfig)
+    if args.part == "encoder" and not is_translation:
+        raise ConfigurationError("expected --part full for a gloss classifier, which has no decoder, found encoder")
+    if args.part == "full" and is_translation:
+        check_exportable(config)
+    if args.torchscript and is_translation and args.part == "full":
+        logger.info("TorchScript is written of the encoder; the text decoder is in the ONNX files")
+    # checkpoint-N holds no processor: the one of the run is in the folder above.
+    folder = next((f for f in (path, path.parent) if (f / "preprocessor_config.json").is_file()), None)
+    processor = None
+    if folder is not None:
+        has_text = args.part == "full" and (folder / "tokenizer_config.json").is_file()
+        kind = AutoProcessor if has_text else AutoFeatureExtractor
+        processor = load_pretrained(kind, str(folder), "a processor beside the model")
+    return Source(path, config, args.part, processor)
+
+
+def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
+    """Write the ONNX files of a model with its configuration, processor and the record of its training run.
+
+    Returns:
+        `task`, as optimum calls it, and `opset`.
+    """
+    from optimum.exporters.onnx.convert import onnx_export_from_model
+
+    from hf_slt.exporters import registration
+    from hf_slt.exporters.onnx_configs import OPSET
+
+    registration.register_onnx_configs()
+    task = registration.CLASSIFICATION_TASK
+    if source.is_translation:
+        task = registration.ENCODER_TASK if source.part == "encoder" else registration.TRANSLATION_TASK
+    logger.info(f"writing ONNX (opset {OPSET})")
+    model = source.load_model()
+    model.config.use_cache = True
+    onnx_export_from_model(model, folder, opset=OPSET, task=task, do_validation=False)
+    if source.processor is not None:
+        source.processor.save_pretrained(folder)
+    for name in (RUN_CONFIG, SPLITS):
+        found = next((f / name for f in (source.path, source.path.parent) if (f / name).is_file()), None)
+        if found is not None:
+            shutil.copyfile(found, folder / name)
+    return {"task": task, "opset": OPSET}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the user what the libraries say of tracing and of flags, since nobody can do anything about it."""
+    loggers = [logging.getLogger(name) for name in ("optimum", "transformers")]
+    levels = [library.level for library in loggers]
+    for library in loggers:
+        library.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in zip(loggers, levels, strict=True):
+            library.setLevel(level)
+
+
+def compare_onnx(source: Source, model: Any, folder: Path, args: ExportArguments) -> dict[str, Any]:
+    """Compare the ONNX files with the PyTorch model, see [`compare`]."""
+    from hf_slt.exporters import parity
+    from hf_slt.exporters.ort_gloss import ORTGlossClassifier
+    from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration, open_encoder
+
+    threads = args.num_threads
+    if not source.is_translation:
+        export = ORTGlossClassifier.from_pretrained(folder, num_threads=threads)
+        compare_cell = parity.compare_classifiers(model, lambda inputs: tuple(export(**inputs).to_tuple()))
+    elif source.part == "encoder":
+        encoder = open_encoder(folder, source.config, threads)
+        compare_cell = parity.compare_encoders(model, lambda inputs: encoder(**inputs).to_tuple())
+    else:
+        kind = ORTMultiStreamForConditionalGeneration
+        exports = {
+            name: kind.from_pretrained(folder, num_threads=threads, use_merged=merged)
+            for name, merged in (("two_decoders", False), ("merged_decoder", True))
+        }
+        compare_cell = parity.compare_translators(model, exports)
+    return parity.compare("ONNX", parity.make_cells(source.config, args.validate), source.config, compare_cell)
+
+
+def write_and_compare_torchscript(source: Source, model: Any, folder: Path, args: ExportArguments) -> dict[str, Any]:
+    """Write TorchScript of the encoder or classifier, read it again and compare it, see [`compare`]."""
+    from hf_slt.exporters import parity
+    from hf_slt.exporters.torchscript import all_inputs, output_names, write_torchscript
+
+    config = source.config
+    model = model.get_encoder() if source.is_translation and source.part == "full" else model
+    logger.info("writing TorchScript")
+    loaded = torch.jit.load(str(write_torchscript(model, config, folder)))
+    names = output_names(config).values()
+
+    def compute(inputs: parity.Inputs) -> tuple[torch.Tensor, ...]:
+        outputs = loaded(all_inputs(config, inputs))
+        return tuple(outputs[name] for name in names)
+
+    comparing = parity.compare_encoders if source.is_translation else parity.compare_classifiers
+    cells = parity.make_cells(config, args.validate)
+    return parity.compare("TorchScript", cells, config, comparing(model, compute))
+
+
+def log_export(report: dict[str, Any], target: Path) -> None:
+    """Say what was written."""
+    for name, parity in report["parity"].items():
+        logger.info(
+            f"{name} equals PyTorch in {len(parity['cells'])} batches: largest difference "
+            f"{parity['max_abs_difference']:.1e} (accepted: {parity['tolerance']:g})"
+        )
+    megabytes = sum(file["bytes"] for file in report["files"].values()) / 1e6
+    logger.info(f"{len(report['files'])} files, {megabytes:.1f} MB, in {target}")

@@ -1,0 +1,178 @@
+"""The comparison of an exported model with PyTorch, on random clips of several sizes and conditions.
+
+Importing this module needs the extra `onnx`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from hf_slt.errors import ExportParityError
+from hf_slt.exporters.clips import CONDITIONS, random_clips
+from hf_slt.exporters.onnx_configs import TOLERANCE
+
+BATCH_SIZES, FRAMES = (1, 3), (7, 24, 64)
+BEAMS, NEW_TOKENS, SCORED_TOKENS = (1, 4), 24, 12
+_MAX_SHOWN = 5
+
+Inputs = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One comparison.
+
+    Attributes:
+        batch_size: Clips.
+        frames: Frames of the longest.
+        condition: What the clips lack, one of `CONDITIONS`.
+        seed: Seed of the values.
+    """
+
+    batch_size: int
+    frames: int
+    condition: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.batch_size} clips of {self.frames} frames, {self.condition.replace('_', ' ')}"
+
+
+def make_cells(config: Any, more: int = 0) -> list[Cell]:
+    """Return all combinations of batch sizes, lengths and conditions, and `more` random ones.
+
+    A model with learned positions takes clips of `max_frames` states only: longer ones are cut to that.
+    """
+    longest = max(FRAMES)
+    if getattr(config, "position_embedding_type", "") == "learned":
+        longest = min(longest, config.max_frames * config.temporal_stride)
+    lengths = dict.fromkeys(min(frames, longest) for frames in FRAMES)
+    triples = [(size, frames, condition) for size in BATCH_SIZES for frames in lengths for condition in CONDITIONS]
+    draw = random.Random(0)
+    triples += [(draw.randint(1, 4), draw.randint(1, longest), draw.choice(CONDITIONS)) for _ in range(more)]
+    return [Cell(*triple, seed) for seed, triple in enumerate(triples)]
+
+
+def compare(
+    name: str,
+    cells: Sequence[Cell],
+    config: Any,
+    compare_cell: Callable[[Inputs, Cell], dict[str, Any]],
+    tolerance: float = TOLERANCE,
+) -> dict[str, Any]:
+    """Compare an export in all cells.
+
+    Args:
+        name: What is compared, for the error and the progress bar.
+        cells: The cells.
+        config: The model's configuration.
+        compare_cell: Gives for the inputs of a cell differences (`..._max_abs_difference`) and truths
+            (`..._identical`).
+        tolerance: The largest difference that is accepted.
+
+    Returns:
+        `tolerance`, `max_abs_difference` over all cells, and `cells` with what each gave.
+
+    Raises:
+        ExportParityError: A difference above the tolerance, or one that is no number, or different tokens.
+    """
+    rows, wrong = [], []
+    for cell in tqdm(cells, desc=f"comparing {name}", unit="batch"):
+        inputs = random_clips(config, cell.batch_size, cell.frames, cell.condition, cell.seed)
+        with torch.inference_mode():
+            found = compare_cell(inputs, cell)
+        rows.append({**asdict(cell), **found})
+        wrong += [f"{cell}: {what}" for what in _differences(found, tolerance)]
+    if wrong:
+        shown = "\n".join(wrong[:_MAX_SHOWN])
+        raise ExportParityError(
+            f"expected {name} to compute what PyTorch does (difference of at most {tolerance:g}, the same tokens), "
+            f"found {len(wrong)} differences in {len(cells)} batches; nothing was written. The first ones:\n{shown}"
+        )
+    largest = max(value for row in rows for key, value in row.items() if key.endswith("_max_abs_difference"))
+    return {"tolerance": tolerance, "max_abs_difference": largest, "cells": rows}
+
+
+def _differences(found: dict[str, Any], tolerance: float) -> Iterator[str]:
+    for key, value in found.items():
+        # Not "above": NaN is no number that is at most the tolerance either.
+        if key.endswith("_max_abs_difference") and not value <= tolerance:
+            yield f"{key} {value:.2e}"
+        if key.endswith("_identical") and not value:
+            yield f"not {key.replace('_', ' ')}"
+
+
+def states_difference(
+    expected: tuple[torch.Tensor, torch.Tensor], found: tuple[torch.Tensor, torch.Tensor]
+) -> dict[str, Any]:
+    """Compare encoder states `(B, T', D)` where their masks `(B, T')` are 1, and the masks."""
+    (states, mask), (own_states, own_mask) = expected, found
+    same_mask = mask.shape == own_mask.shape and bool((mask == own_mask).all())
+    difference = (states - own_states).abs()[mask.bool()].max().item() if same_mask else float("nan")
+    return {"states_max_abs_difference": difference, "states_mask_identical": same_mask}
+
+
+def compare_encoders(model: Any, encode: Callable[[Inputs], tuple[torch.Tensor, torch.Tensor]]) -> Callable:
+    """Return the comparison of a cell for a stream encoder.
+
+    Args:
+        model: The PyTorch encoder.
+        encode: Computes states and their mask of the same inputs by the export.
+    """
+
+    def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        outputs = model(**inputs)
+        return states_difference((outputs[0], outputs.attention_mask), encode(inputs))
+
+    return compare_cell
+
+
+def compare_classifiers(model: Any, classify: Callable[[Inputs], Sequence[torch.Tensor | None]]) -> Callable:
+    """Return the comparison of a cell for a gloss classifier; `classify` gives the logits of the heads."""
+
+    def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        outputs, found = model(**inputs), {}
+        for name, own in zip(("gloss_logits", "category_logits"), classify(inputs), strict=False):
+            if outputs[name] is not None:
+                found[f"{name}_max_abs_difference"] = (outputs[name] - own).abs().max().item()
+        return found
+
+    return compare_cell
+
+
+def compare_translators(model: Any, exports: dict[str, Any]) -> Callable:
+    """Return the comparison of a cell for translation: states, logits, and the tokens of greedy and beam search.
+
+    Args:
+        model: The PyTorch model.
+        exports: Name -> the exported model, opened with other files of the decoder each.
+    """
+
+    def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        draw = torch.Generator().manual_seed(cell.seed)
+        tokens = torch.randint(model.config.vocab_size, (cell.batch_size, SCORED_TOKENS), generator=draw)
+        expected, found = model.encoder(**inputs), {}
+        logits = model(**inputs, decoder_input_ids=tokens, use_cache=False).logits
+        sequences = {beams: generate(model, inputs, beams) for beams in BEAMS}
+        for name, export in exports.items():
+            outputs = export.encoder(**inputs)
+            found |= states_difference((expected[0], expected.attention_mask), (outputs[0], outputs.attention_mask))
+            own_logits = export(**inputs, decoder_input_ids=tokens, use_cache=False).logits
+            found[f"{name}_logits_max_abs_difference"] = (logits - own_logits).abs().max().item()
+            for beams, ids in sequences.items():
+                key = f"{name}_tokens_of_{'greedy_search' if beams == 1 else f'{beams}_beams'}_identical"
+                found[key] = torch.equal(ids, generate(export, inputs, beams))
+        return found
+
+    return compare_cell
+
+
+def generate(model: Any, inputs: Inputs, beams: int) -> torch.Tensor:
+    """Return the tokens `(B, N)` that a model generates with the search that is compared."""
+    return model.generate(**inputs, num_beams=beams, do_sample=False, max_new_tokens=NEW_TOKENS)
