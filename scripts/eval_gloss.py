@@ -1,7 +1,8 @@
-r"""Score a trained gloss classifier.
+r"""Score a gloss classifier, trained or exported (scripts/export_onnx.py).
 
 python scripts/eval_gloss.py --checkpoint runs/gloss --keypoints D/test --labels-csv D/test.csv
 python scripts/eval_gloss.py --checkpoint runs/iv3 --features D/test --labels-csv D/test.csv
+python scripts/eval_gloss.py --onnx out --keypoints D/test --labels-csv D/test.csv
 """
 
 from hf_slt.cli import run_script

@@ -1,4 +1,4 @@
-r"""Score trained translation models: predictions.csv, report.json and report.csv.
+r"""Score translation models, trained or exported: predictions.csv, report.json and report.csv.
 
     python scripts/eval_slt.py --checkpoint runs/mine --face-dir D/face --hand-left-dir D/hand_l \
         --hand-right-dir D/hand_r --pose-dir D/pose --metadata-csv D/meta.csv --index D/index/test.csv
@@ -6,6 +6,9 @@ What does the model read? Score it with streams blanked:
     python scripts/eval_slt.py --checkpoint runs/demo --demo --ablate-streams
 Mean and standard deviation over several trainings (a subfolder for each, the report of all in eval/):
     python scripts/eval_slt.py --checkpoint runs/seed1 runs/seed2 runs/seed3 --demo --output-dir eval
+The same scores of an export (scripts/export_onnx.py), and what a variant of it costs:
+    python scripts/eval_slt.py --onnx out --demo
+    python scripts/eval_slt.py --checkpoint runs/demo --onnx out out/int8 --demo --output-dir eval
 """
 
 from hf_slt.cli import run_script

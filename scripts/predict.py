@@ -1,7 +1,8 @@
 """Say which gloss a clip shows.
 
     python scripts/predict.py --checkpoint runs/gloss clip.npz
-prints `HOW ARE YOU (4) 0.88 · GREETING (0) 0.77` (gloss, its id and probability; category likewise), then the best
+    python scripts/predict.py --onnx out clip.npz
+print `HOW ARE YOU (4) 0.88 · GREETING (0) 0.77` (gloss, its id and probability; category likewise), then the best
 five glosses. Several clips are several such blocks, each after the name of its file; --json is for programs.
 """
 
@@ -20,7 +21,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="Clips (.npz) of the data contract.")
-    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="Folder of a trained model.")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", metavar="DIR", help="Folder of a trained model.")
+    model.add_argument("--onnx", metavar="DIR", help="Folder of an exported model, or of a variant in it.")
     parser.add_argument("--top-k", "--top_k", type=int, default=5, metavar="K", help="Glosses to list (default: 5).")
     parser.add_argument("--json", action="store_true", help="Print a list of objects, one a clip.")
     parser.add_argument("--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step.")
@@ -33,7 +36,12 @@ def main(argv: list[str]) -> None:
     args = _parser().parse_args(argv)
     from hf_slt.inference.gloss import GlossPredictor
 
-    predictor = GlossPredictor.from_pretrained(args.checkpoint)
+    if args.onnx:
+        from hf_slt.training.exported_models import load_exported_classifier
+
+        predictor = GlossPredictor(*load_exported_classifier(args.onnx))
+    else:
+        predictor = GlossPredictor.from_pretrained(args.checkpoint)
     predictions = predictor.predict(args.clips, args.top_k, args.batch_size, args.key)
     sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
     if args.json:

@@ -66,7 +66,7 @@ class GlossPredictor:
     """Recognise glosses in clips, one or many.
 
     Args:
-        model: A gloss classifier.
+        model: A gloss classifier of PyTorch, or an exported one (`ORTGlossClassifier`).
         feature_extractor: The one that was saved with it; it decides whether clips are landmarks or features.
 
     Example:

@@ -27,6 +27,7 @@ from hf_slt.evaluation.scored_clips import ScoredClips
 from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
+from hf_slt.training.exported_models import check_not_exported, load_exported_classifier
 from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
     clip_digests,
@@ -43,26 +44,27 @@ logger = logging.getLogger(__name__)
 
 
 def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
-    """Evaluate a checkpoint and write `metrics.json`, `predictions.csv`, `per_class.csv` and the plots.
+    """Evaluate a checkpoint or an export; write `metrics.json`, `predictions.csv`, `per_class.csv` and the plots.
 
     Args:
-        args: The checkpoint, the clips and the options.
+        args: The model, the clips and the options.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
-        ConfigurationError: No checkpoint, clips or labels, or names that are not the model's.
+        ConfigurationError: No model, clips or labels, or names that are not the model's.
+        MissingDependencyError: An export without the extra `onnx`.
         DataContractError: The clips are not usable, or the model was trained or selected on some of them.
     """
-    model, extractor = load_gloss_checkpoint(args.checkpoint)
+    folder, model, extractor = load_model(args)
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
     split = evaluation_split(args, extractor.input_type == "landmarks")
-    output_dir = resolve_output_dir(args.output_dir or f"{args.checkpoint}/eval_{split.labels_csv.stem}")
+    output_dir = resolve_output_dir(args.output_dir or f"{folder}/eval_{split.labels_csv.stem}")
     config = apply_names(model.config, args)
     report = check_evaluation_data(args, split, config, extractor, output_dir / "contract_report.json")
-    splits = read_run_file(Path(args.checkpoint), SPLITS)
+    splits = read_run_file(folder, SPLITS)
     if not args.allow_overlap:
         check_unseen(report, splits)
     dataset = build_gloss_datasets(report, extractor, config.num_categories)["test"]
@@ -74,6 +76,25 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
     metrics["signers_shared_with_training"] = shared_signers(dataset.signers, splits)
     write_evaluation(output_dir, metrics, clips, dataset, config)
     return metrics
+
+
+def load_model(args: GlossEvaluationArguments) -> tuple[Path, Any, Any]:
+    """Return the folder of the model that the flags name, the model, and its feature extractor.
+
+    Raises:
+        ConfigurationError: Both `--checkpoint` and `--onnx`, none of them, or a folder that does not load.
+        MissingDependencyError: An export without the extra `onnx`.
+    """
+    if args.checkpoint and args.onnx:
+        raise ConfigurationError(
+            f"expected --checkpoint or --onnx, found both: {args.checkpoint} and {args.onnx}; evaluate them one by one"
+        )
+    if args.onnx:
+        return Path(args.onnx), *load_exported_classifier(args.onnx, args.num_threads)
+    if not args.checkpoint:
+        raise ConfigurationError("expected --checkpoint FOLDER of a trained model, or --onnx of an export, found none")
+    check_not_exported(args.checkpoint)
+    return Path(args.checkpoint), *load_gloss_checkpoint(args.checkpoint)
 
 
 def evaluation_split(args: GlossEvaluationArguments, reads_landmarks: bool) -> GlossSplit:
@@ -193,6 +214,7 @@ def collect_metrics(clips: ScoredClips, dataset: GlossDataset, args: GlossEvalua
     """Return the scores, their intervals, and the scores of each signer if signers are known."""
     everything = clips.select(np.ones(len(clips.labels), bool))
     metrics: dict[str, Any] = compute_gloss_metrics(*everything)
+    metrics["ece"] = round(metrics["ece"], 4)  # more digits are those of the runtime; the others are ratios of counts
     metrics |= intervals_of(clips, args.resamples, args.seed)
     metrics["clips"] = len(dataset)
     if all(signer is not None for signer in dataset.signers):

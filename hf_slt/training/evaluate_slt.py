@@ -36,34 +36,36 @@ logger = logging.getLogger(__name__)
 
 
 def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dict[str, Any]:
-    """Evaluate one or several checkpoints; write `predictions.csv`, `report.json` and `report.csv`.
+    """Evaluate one or several models, checkpoints and exports; write `predictions.csv`, `report.json`, `report.csv`.
 
-    One checkpoint has all three in the folder for the results. Of several, each has them in a subfolder with its name,
+    One model has all three in the folder for the results. Of several, each has them in a subfolder with its name,
     and the reports in the folder itself are of all of them, with mean and standard deviation. Everything is checked
-    before the first checkpoint is scored.
+    before the first model is scored.
 
     Args:
         data_args: The corpus; the folders of the streams that the models read must be given.
-        args: The checkpoints, the index and the options.
+        args: The models, the index and the options.
 
     Returns:
         What `report.json` holds: `split` (name of the index), `settings`, `checkpoints` (a list of scores: `name`,
-        `path`, `clips`, `loss`, `bleu` ... `wer`, `<score>_interval`, `signature`, `latency_ms` (mean, ms a clip),
-        scores of `seen_` and `unseen_` sentences, `ablation` if asked for), `mean` and `std` (None for one checkpoint).
+        `path`, `runtime`, `clips`, `loss`, `bleu` ... `wer`, `<score>_interval`, `signature`, `latency_ms` (mean, ms a
+        clip), scores of `seen_` and `unseen_` sentences, `ablation` if asked for), `mean` and `std` (None for one
+        model).
 
     Raises:
-        ConfigurationError: No checkpoint or index, a stream of a model without its folder, parts that do not load or
+        ConfigurationError: No model or index, a stream of a model without its folder, parts that do not load or
             fit, a device or a file that cannot be used.
         DataContractError: The clips are not usable, or a model was trained or selected on some of them.
+        MissingDependencyError: There are exports, and the extra `onnx` is not installed.
     """
     if args.bleu_tokenize:
         check_bleu_tokenizer(args.bleu_tokenize)
-    device = resolve_device(args.device)
+    device = resolve_device("cpu" if args.onnx else args.device)
     dtype = autocast_dtype(args.precision, device)
-    checkpoints = open_checkpoints(args.checkpoint, args.tokenizer)
+    checkpoints = open_checkpoints(args.checkpoint, args.tokenizer, args.onnx)
     paths = evaluation_paths(data_args, args, checkpoints)
     split = paths.indexes["test"].stem
-    output_dir = resolve_output_dir(args.output_dir or f"{args.checkpoint[0]}/eval_{split}")
+    output_dir = resolve_output_dir(args.output_dir or f"{checkpoints[0].path}/eval_{split}")
     several = len(checkpoints) > 1
     folders = [resolve_output_dir(str(output_dir / c.name)) if several else output_dir for c in checkpoints]
     predictions_csv = resolve_output_csv(args.output_csv)
@@ -74,14 +76,16 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     common = {"split": split, "settings": settings_of(args, device, dtype)}
     results = []
     for checkpoint, clips, folder in zip(checkpoints, corpora, folders, strict=True):
-        if num_threads := args.num_threads or checkpoint.run_config.get("num_threads"):
+        num_threads = args.num_threads or checkpoint.run_config.get("num_threads")
+        if num_threads:
             torch.set_num_threads(num_threads)
         tokenize = args.bleu_tokenize or checkpoint.run_config.get("bleu_tokenize", "13a")
-        model = checkpoint.load_model(device)
+        model = checkpoint.load_model(device, num_threads)
         evaluation = Evaluation(model, checkpoint.processor, clips, paths.pose_key, args, tokenize, dtype)
         title = f"{checkpoint.name}, {split}" if several else split
         scores = evaluate_and_write(evaluation, checkpoint.splits, title, predictions_csv or folder / PREDICTIONS)
-        results.append({"name": checkpoint.name, "path": str(checkpoint.path), **scores})
+        origin = {"name": checkpoint.name, "path": str(checkpoint.path), "runtime": checkpoint.runtime}
+        results.append({**origin, **scores})
         write_report(folder, build_report(results[-1:], **common))
     report = build_report(results, **common)
     if several:
@@ -101,7 +105,8 @@ def evaluate_and_write(
     """
     references, video_ids = evaluation.dataset["text"][:], evaluation.dataset["video_id"][:]
     sentences, latencies, loss = evaluation.run(warm_up=True)
-    scores = {"clips": len(references), "loss": loss, **evaluation.scores(sentences, references)}
+    # More digits of a sum of float32 are those of the runtime and its threads, not of the model.
+    scores = {"clips": len(references), "loss": round(loss, 4), **evaluation.scores(sentences, references)}
     logger.info(format_scores(f"{title} ({len(references)} clips)", scores))
     groups = score_groups(evaluation, sentences, references, splits)
     result = {**scores, "latency_ms": round(sum(latencies) / len(latencies), 2), **groups}
@@ -127,7 +132,7 @@ def format_spread(report: dict[str, Any]) -> str:
     """Format mean and standard deviation of the main scores as one line."""
     mean, std = report["mean"], report["std"]
     parts = [f"{label} {mean[name]:.2f} ± {std[name]:.2f}" for name, label in SHOWN_METRICS.items()]
-    return f"mean ± standard deviation of {len(report['checkpoints'])} checkpoints: {' | '.join(parts)}"
+    return f"mean ± standard deviation of {len(report['checkpoints'])} models: {' | '.join(parts)}"
 
 
 def evaluation_paths(
@@ -203,7 +208,7 @@ def load_clips(
             checked[key] = corpus["test"]
         clips.append(checked[key])
     if len({tuple(data["video_id"][:]) for data in checked.values()}) > 1:
-        logger.warning("the checkpoints read other streams, whose invalid clips differ: their clips are not the same")
+        logger.warning("the models read other streams, whose invalid clips differ: their clips are not the same")
     return clips
 
 

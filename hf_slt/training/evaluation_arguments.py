@@ -29,13 +29,19 @@ class EvaluationArguments:
         "its own, are scored in turn, with mean and standard deviation over them.",
         action="extend",
     )
+    onnx: list[str] = flag(
+        [],
+        "Folder of an exported model (scripts/export_onnx.py), or of a variant in it, to score on the CPU by ONNX "
+        "Runtime; several as with --checkpoint, and after those.",
+        action="extend",
+    )
     index: str | None = flag(None, "CSV with the video_ids to evaluate.", ("--eval-index",))
     output_dir: str | None = flag(
         None,
-        "Folder for the results (default: <checkpoint>/eval_<name of index>; must be given for several checkpoints).",
+        "Folder for the results (default: <model>/eval_<name of index>; must be given for several models).",
     )
     output_csv: str | None = flag(
-        None, "File for the predictions of one checkpoint (default: predictions.csv in the folder for the results)."
+        None, "File for the predictions of one model (default: predictions.csv in the folder for the results)."
     )
     tokenizer: str | None = flag(None, "Name or folder of a tokenizer in place of the checkpoint's.")
     batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
@@ -43,18 +49,17 @@ class EvaluationArguments:
     num_beams: int | None = flag(None, "Beams (default: the model's own setting).")
     max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
     length_penalty: float | None = flag(None, "Above 0 favours longer sentences in beam search (default: the model's).")
-    device: str = flag("auto", "auto (a GPU if there is one), cpu or cuda.")
+    device: str = flag("auto", "auto (a GPU if there is one; the CPU with --onnx), cpu or cuda.")
     precision: str = flag("fp32", "fp32, bf16 (autocast), or amp: autocast to what the device is fast in, else fp32.")
     bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
     ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
-    num_threads: int | None = flag(None, "Threads of torch on the CPU (default: those of the training run).")
+    num_threads: int | None = flag(None, "Threads of torch and ONNX Runtime on the CPU (default: the training run's).")
     allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
     seed: int = flag(42, "Seed of the bootstrap.")
 
     def __post_init__(self) -> None:
-        if isinstance(self.checkpoint, str):
-            self.checkpoint = [self.checkpoint]
+        self.checkpoint, self.onnx = ([v] if isinstance(v, str) else v for v in (self.checkpoint, self.onnx))
         ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
         check_ranges(self, ranges | dict.fromkeys(("num_workers", "resamples"), (0, math.inf)))
         problems = [
@@ -62,13 +67,28 @@ class EvaluationArguments:
             for name, known in CHOICES.items()
             if getattr(self, name) not in known
         ]
-        if (count := len(self.checkpoint)) > 1:
+        if problems := [*problems, *self._not_for_several(), *self._not_for_exports()]:
+            raise ConfigurationError("; ".join(problems))
+
+    def _not_for_several(self) -> list[str]:
+        problems = []
+        if (count := len(self.checkpoint) + len(self.onnx)) > 1:
             if not self.output_dir:
-                problems.append(f"expected --output-dir FOLDER for the results of {count} checkpoints, found none")
+                problems.append(f"expected --output-dir FOLDER for the results of {count} models, found none")
             if self.output_csv:
                 problems.append(
-                    f"expected one --checkpoint with --output-csv, found {count}; without it the predictions of each "
-                    f"are in a folder of its own"
+                    f"expected one model with --output-csv, found {count}; without it the predictions of each are in a "
+                    f"folder of its own"
                 )
-        if problems:
-            raise ConfigurationError("; ".join(problems))
+        return problems
+
+    def _not_for_exports(self) -> list[str]:
+        problems = []
+        if self.onnx and self.device == "cuda":
+            problems.append("expected --device cpu or auto with --onnx, which is scored on the CPU, found 'cuda'")
+        if self.onnx and self.precision in ("amp", "bf16"):
+            problems.append(
+                f"expected --precision fp32 with --onnx, whose precision is that of its files, found "
+                f"'{self.precision}'; export a variant: scripts/export_onnx.py --quantize bf16"
+            )
+        return problems

@@ -51,7 +51,7 @@ def test_several_checkpoints_and_then_one_in_the_same_folder(checkpoints, flags,
     assert [float(row["loss"]) for row in rows[:2]] == losses
     assert read_json(tmp_path / names[1] / "report.json")["mean"]["loss"] == losses[1]
     assert f"{names[0]}, test (2 clips): BLEU-4" in caplog.text
-    assert "mean ± standard deviation of 2 checkpoints: BLEU-4" in caplog.text
+    assert "mean ± standard deviation of 2 models: BLEU-4" in caplog.text
 
     run_main("eval_slt", ["--checkpoint", second, *flags, "--output-dir", tmp_path])
     assert names_in(tmp_path) == ["contract_report.json", *files]
@@ -68,9 +68,9 @@ def test_every_problem_of_several_checkpoints_comes_before_the_first_is_scored(
     several = ["--checkpoint", trained.folder, "--checkpoint", damaged, *flags]
     error = refused(capsys, [*several, "--output-dir", tmp_path / "eval"])
     assert f"found '{damaged}', which does not load" in error and not (tmp_path / "eval").exists()
-    assert "expected --output-dir FOLDER for the results of 2 checkpoints, found none" in refused(capsys, several)
+    assert "expected --output-dir FOLDER for the results of 2 models, found none" in refused(capsys, several)
     error = refused(capsys, [*several, "--output-dir", tmp_path, "--output-csv", "p.csv"])
-    assert "expected one --checkpoint with --output-csv, found 2" in error
+    assert "expected one model with --output-csv, found 2" in error
     seen = ["--checkpoint", *checkpoints, *flags, "--index", corpus.indexes["validation"]]
     error = refused(capsys, [*seen, "--output-dir", tmp_path / "eval"])
     splits = re.findall(r"found: +it is in the validation split of (\S+)", error)

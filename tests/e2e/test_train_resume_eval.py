@@ -171,7 +171,7 @@ def test_clips_of_the_training_run_are_not_evaluated(trained, corpus, tmp_path, 
 @pytest.mark.parametrize(
     ("drop", "message"),
     [
-        ("--checkpoint", "expected --checkpoint FOLDER of a trained model, found none"),
+        ("--checkpoint", "expected --checkpoint FOLDER of a trained model, or --onnx of an export, found none"),
         ("--index", "expected --index FILE with the video_ids to evaluate, found none"),
         ("--face-dir", r"expected a folder for each stream that the model reads, found none for ['face']"),
     ],

@@ -17,7 +17,8 @@ def test_checkpoints_after_one_flag_and_after_several(argv):
 
 def test_a_checkpoint_may_be_a_string():
     assert EvaluationArguments(checkpoint="runs/a").checkpoint == ["runs/a"]
-    assert EvaluationArguments().checkpoint == []
+    assert EvaluationArguments(onnx="out").onnx == ["out"]
+    assert EvaluationArguments().checkpoint == EvaluationArguments().onnx == []
 
 
 def test_all_that_does_not_go_together_is_named_at_once():
@@ -26,6 +27,20 @@ def test_all_that_does_not_go_together_is_named_at_once():
     assert str(error.value).split("; expected ") == [
         "expected --device auto, cpu or cuda, found 'gpu'",
         "--precision fp32, amp or bf16, found 'fp16'",
-        "--output-dir FOLDER for the results of 2 checkpoints, found none",
-        "one --checkpoint with --output-csv, found 2; without it the predictions of each are in a folder of its own",
+        "--output-dir FOLDER for the results of 2 models, found none",
+        "one model with --output-csv, found 2; without it the predictions of each are in a folder of its own",
+    ]
+
+
+def test_exports_are_models_beside_the_checkpoints_and_keep_their_precision_and_place():
+    (args,), _ = parse_arguments([EvaluationArguments], ["--onnx", "o", "o/int8", "--onnx", "p", "--output-dir", "O"])
+    assert args.onnx == ["o", "o/int8", "p"] and args.checkpoint == []
+    with pytest.raises(ConfigurationError) as error:
+        EvaluationArguments(checkpoint="a", onnx="o", output_csv="p.csv", device="cuda", precision="bf16")
+    assert str(error.value).split("; expected ") == [
+        "expected --output-dir FOLDER for the results of 2 models, found none",
+        "one model with --output-csv, found 2; without it the predictions of each are in a folder of its own",
+        "--device cpu or auto with --onnx, which is scored on the CPU, found 'cuda'",
+        "--precision fp32 with --onnx, whose precision is that of its files, found 'bf16'; export a variant: "
+        "scripts/export_onnx.py --quantize bf16",
     ]

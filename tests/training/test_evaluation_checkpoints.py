@@ -107,6 +107,45 @@ def test_the_same_checkpoint_twice(run):
         open_checkpoints([str(run), f"{run}/."])
 
 
+def make_export(run, folder):
+    """Write what opening an export looks at: everything but weights, beside ONNX files that nobody reads."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("*.safetensors", "checkpoint-*"))
+    for name in ("encoder_model", "decoder_model_merged"):
+        (folder / f"{name}.onnx").touch()
+    return folder
+
+
+def test_exports_come_after_checkpoints_and_a_variant_knows_the_training_run(run, tmp_path):
+    pytest.importorskip("optimum.onnxruntime")
+    (export,) = open_checkpoints([], exports=[str(make_export(run, tmp_path / "out"))])
+    assert (export.name, export.runtime, export.num_landmarks) == ("out", "onnxruntime", 33)
+    assert export.splits == {"train": {"video_ids": ["001"]}}
+    variant = make_export(run, tmp_path / "out" / "int8")
+    (variant / "splits.json").unlink()
+    (checkpoint,), (variant,) = open_checkpoints([str(run)]), open_checkpoints([], exports=[str(variant)])
+    assert (checkpoint.runtime, variant.name, variant.splits) == ("torch", "int8", checkpoint.splits)
+
+
+def test_exports_that_cannot_be_scored(run, tmp_path):
+    pytest.importorskip("optimum.onnxruntime")
+    out = make_export(run, tmp_path / "out")
+    with pytest.raises(ConfigurationError, match=f"found an export in {out}; pass it as --onnx {out}"):
+        open_checkpoints([str(out)])
+    with pytest.raises(ConfigurationError, match="expected each --onnx once, found the same folder more than once"):
+        open_checkpoints([str(run)], exports=[str(out), f"{out}/."])
+    with pytest.raises(ConfigurationError, match=f"found no .onnx file in {run}") as error:
+        open_checkpoints([str(tmp_path / "gone")], exports=[str(run), str(tmp_path / "no")])
+    assert f"a trained model in --checkpoint, found no config.json in {tmp_path / 'gone'}" in str(error.value)
+    assert f"an exported model in --onnx, found no config.json in {tmp_path / 'no'}" in str(error.value)
+
+
+def test_no_model():
+    with pytest.raises(
+        ConfigurationError, match="expected --checkpoint FOLDER of .*, or --onnx of an export, found no"
+    ):
+        open_checkpoints([])
+
+
 def test_a_model_of_another_task(tmp_path):
     ViTConfig().save_pretrained(tmp_path)
     with pytest.raises(

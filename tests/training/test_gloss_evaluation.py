@@ -8,7 +8,7 @@ from gloss_factories import write_names
 from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.models.gloss.checkpoint import class_names
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
-from hf_slt.training.evaluate_gloss import apply_names, check_unseen, evaluation_split, names_of
+from hf_slt.training.evaluate_gloss import apply_names, check_unseen, evaluation_split, load_model, names_of
 from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import format_gloss_scores, shared_signers
 
@@ -21,6 +21,15 @@ def config_of(**values):
 
 def arguments(**values):
     return GlossEvaluationArguments(**values)
+
+
+def test_one_model():
+    with pytest.raises(
+        ConfigurationError, match="--checkpoint FOLDER of a trained model, or --onnx of an .*, found none"
+    ):
+        load_model(arguments())
+    with pytest.raises(ConfigurationError, match="expected --checkpoint or --onnx, found both: runs/a and out"):
+        load_model(arguments(checkpoint="runs/a", onnx="out"))
 
 
 def test_clips_are_of_the_kind_that_the_model_reads():
