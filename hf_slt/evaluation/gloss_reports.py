@@ -15,7 +15,7 @@ from hf_slt.evaluation.scored_clips import UNKNOWN, ScoredClips, top_classes
 GLOSS_COLUMNS = ("gloss", "gloss_id", "prediction", "prediction_id", "confidence", "correct")
 CATEGORY_COLUMNS = ("category", *(f"category_{name}" for name in ("id", *GLOSS_COLUMNS[2:])))
 TOP_COLUMNS = ("top5", "top5_ids")
-_DIGITS = 6  # of a probability
+_DIGITS = 4  # of a probability; further ones depend on the runtime and the number of threads
 
 
 def gloss_prediction_rows(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hf_slt.errors import ConfigurationError
+from hf_slt.errors import ConfigurationError, HfSltError
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.auto import register_models
 
@@ -39,20 +39,19 @@ class ExportedModelMixin:
 
         Args:
             model_id: The folder of the export, or its name on the hub.
-            num_threads: Threads of one operator; all cores by default.
+            num_threads: Threads of one operator, all cores by default; `session_options`, if given, say it themselves.
             kwargs: What optimum's `ORTModel.from_pretrained` takes: `provider`, `session_options`, `revision`, ...
 
         Raises:
             ConfigurationError: It holds no exported model of this kind.
         """
         register_models()
-        if num_threads is not None or kwargs.get("session_options") is None:
-            kwargs["session_options"] = session_options(num_threads)
+        kwargs["session_options"] = kwargs.get("session_options") or session_options(num_threads)
         try:
             return super().from_pretrained(model_id, **kwargs)
-        except (FileNotFoundError, OSError, ValueError) as error:
-            if isinstance(error, ConfigurationError):
-                raise
+        except HfSltError:
+            raise
+        except Exception as error:  # on damaged files ONNX Runtime raises types of its own, which are bare exceptions
             message = re.sub(r"\s+", " ", str(error))[:300]
             raise ConfigurationError(
                 f"expected the folder of an export (scripts/export_onnx.py) for {cls.__name__}, found '{model_id}', "

@@ -8,13 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hf_slt.errors import ConfigurationError, HfSltError
+from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.gloss.checkpoint import read_gloss_folder
 
 _WHAT = "an exported model in --onnx"
 _WEIGHTS = ("*.safetensors", "*.bin")
-_MAX_SHOWN = 300  # characters of a library's message
 
 
 def onnx_files(path: str | Path) -> list[str]:
@@ -69,7 +68,7 @@ def load_exported_translation(path: str | Path, num_threads: int | None = None) 
     require_onnx("optimum.onnxruntime")
     from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration
 
-    return _open(ORTMultiStreamForConditionalGeneration, path, num_threads)
+    return ORTMultiStreamForConditionalGeneration.from_pretrained(str(path), num_threads=num_threads)
 
 
 def load_exported_classifier(path: str | Path, num_threads: int | None = None) -> tuple[Any, Any]:
@@ -88,14 +87,4 @@ def load_exported_classifier(path: str | Path, num_threads: int | None = None) -
     check_exported(path, translates=False)
     from hf_slt.exporters.ort_gloss import ORTGlossClassifier
 
-    return _open(ORTGlossClassifier, path, num_threads), extractor
-
-
-def _open(ort_class: Any, path: str | Path, num_threads: int | None) -> Any:
-    try:
-        return ort_class.from_pretrained(str(path), num_threads=num_threads)
-    except HfSltError:
-        raise
-    except Exception as error:  # on damaged files ONNX Runtime raises types of its own, which are bare exceptions
-        message = " ".join(str(error).split())[:_MAX_SHOWN]
-        raise ConfigurationError(f"expected {_WHAT}, found '{path}', which does not load: {message}") from error
+    return ORTGlossClassifier.from_pretrained(str(path), num_threads=num_threads), extractor
