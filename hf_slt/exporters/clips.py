@@ -13,6 +13,11 @@ from hf_slt.models.multistream.generation import INPUT_NAMES
 CONDITIONS = ("no_padding", "padding", "missing_hands", "missing_stream")
 
 
+def longest_clip(config: MultiStreamConfig) -> int | None:
+    """Return how many frames a translation model takes at most; None: any number."""
+    return config.max_frames * config.temporal_stride if config.position_embedding_type == "learned" else None
+
+
 def frames_mask(batch_size: int, frames: int, padded: bool, generator: torch.Generator) -> torch.Tensor:
     """Return a mask `(B, T)`, 1 = real frame: all of them, or clips of random lengths, the last one of all frames."""
     if not padded:

@@ -90,11 +90,13 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
     """
     require_onnx("optimum.onnxruntime")
     from hf_slt.exporters.report import EXPORT_REPORT, describe_files, versions
+    from hf_slt.exporters.variant_plan import plan_variants
 
     target = Path(args.output).absolute()
     require_writable(target, args.overwrite, **_STAGED)
     source = open_source(args)
     torch.set_num_threads(args.num_threads)
+    variants = plan_variants(source.config, args, data_args)
     with staged_folder(target, args.overwrite, **_STAGED) as folder:
         report = {"checkpoint": str(source.path), "model_type": source.config.model_type, "part": source.part}
         with quiet():
@@ -103,9 +105,8 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
             report["parity"] = {"onnx": compare_onnx(source, model, folder, args)}
             if args.torchscript:
                 report["parity"]["torchscript"] = write_and_compare_torchscript(source, model, folder, args)
-        report["versions"] = versions()
-        report["files"] = describe_files(folder)
-        report["variants"] = {}
+            report["variants"] = variants.write_and_measure(folder)
+        report |= {"files": describe_files(folder), "versions": versions()}
         write_json(folder / EXPORT_REPORT, report)
     log_export(report, target)
     return report
@@ -244,5 +245,18 @@ def log_export(report: dict[str, Any], target: Path) -> None:
             f"{name} equals PyTorch in {len(parity['cells'])} batches: largest difference "
             f"{parity['max_abs_difference']:.1e} (accepted: {parity['tolerance']:g})"
         )
+    for kind, found in report["variants"].items():
+        logger.info(format_variant(kind, found))
     megabytes = sum(file["bytes"] for file in report["files"].values()) / 1e6
     logger.info(f"{len(report['files'])} files, {megabytes:.1f} MB, in {target}")
+
+
+def format_variant(kind: str, found: dict[str, Any]) -> str:
+    """Format size, time and main score of a variant as one line."""
+    parts = [f"{kind}: {found['bytes'] / 1e6:.1f} MB"]
+    for work, latency in found["latency_ms"].items():
+        parts.append(f"{work} {latency['median']:.1f} ms ({found['ratio'][work]:.2f} of fp32)")
+    main = next((name for name in ("bleu", "accuracy") if name in found.get("metrics", {})), None)
+    if main:
+        parts.append(f"{main} {found['metrics'][main]:.4g} (loses {found['loss_points'][main]:.2f} points)")
+    return ", ".join(parts)

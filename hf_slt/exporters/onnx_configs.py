@@ -5,6 +5,7 @@ Importing this module needs the extra `onnx`. Both batch size and number of fram
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from transformers import PretrainedConfig
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.exporters.clips import gloss_clips, multistream_clips
+from hf_slt.exporters.clips import gloss_clips, longest_clip, multistream_clips
 from hf_slt.exporters.patchers import ClassifierPatcher, MultiStreamPatcher
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
@@ -62,6 +63,7 @@ class DecoderSizes:
         self.decoder_num_layers = self.num_layers = getattr(text, layers, 0)
         self.heads = getattr(text, heads, 1)
         self.head_size = getattr(text, head_size) if head_size else text.hidden_size // self.heads
+        self.max_tokens = getattr(text, "max_position_embeddings", None) or sys.maxsize
 
 
 class DecoderCache:
@@ -134,11 +136,12 @@ class MultiStreamOnnxConfig(_base.OnnxSeq2SeqConfigWithPast):
     ) -> dict[str, Any]:
         """Return inputs to trace with: clips of random numbers, with padding and with frames without hands."""
         if self.is_encoder:
-            inputs: dict[str, Any] = multistream_clips(self._config, batch_size, sequence_length, "missing_hands")
-            inputs["attention_mask"] = multistream_clips(self._config, batch_size, sequence_length, "padding")[
-                "attention_mask"
-            ]
+            frames = min(sequence_length, longest_clip(self._config) or sequence_length)
+            inputs: dict[str, Any] = multistream_clips(self._config, batch_size, frames, "missing_hands")
+            padded = multistream_clips(self._config, batch_size, frames, "padding")
+            inputs["attention_mask"] = padded["attention_mask"]
         else:
+            sequence_length = min(sequence_length, self._normalized_config.max_tokens - 1)  # one more with a cache
             width, vocabulary = self._config.d_model, self._config.vocab_size
             has_cache = self.use_past_in_inputs and self.use_cache_branch is not False
             tokens = torch.randint(vocabulary, (batch_size, 1 if has_cache else sequence_length))

@@ -11,6 +11,7 @@ from hf_slt.exporters.ort_loading import ExportedModelMixin
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.auto import GLOSS_FAMILIES
 from hf_slt.models.gloss.heads import classifier_output
+from hf_slt.models.gloss.masking import real_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
 
 _modeling = require_onnx("optimum.onnxruntime.modeling")
@@ -49,7 +50,14 @@ class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
             labels (`torch.LongTensor` of shape `(B,)`, *optional*): Glosses; -100 = unknown.
             category_labels (`torch.LongTensor` of shape `(B,)`, *optional*): Categories; -100 = unknown.
             return_dict (`bool`, *optional*): Return a `GlossClassifierOutput` (default) or a tuple.
+
+        Raises:
+            DimensionMismatchError: `input_values` is of another shape than expected.
+            ConfigurationError: `attention_mask` is, or there are category labels and no category head.
         """
+        input_values = torch.as_tensor(input_values)
+        attention_mask = None if attention_mask is None else torch.as_tensor(attention_mask)
+        real_frames(input_values, attention_mask, self.config.input_size)  # says what shape is wrong
         if attention_mask is None:
             attention_mask = torch.ones(input_values.shape[:2], dtype=torch.long)
         inputs = self._prepare_onnx_inputs(True, {"input_values": input_values, "attention_mask": attention_mask})

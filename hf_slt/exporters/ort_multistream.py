@@ -9,8 +9,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
-from hf_slt.errors import ConfigurationError
-from hf_slt.exporters.onnx_configs import CTC_HEAD, DecoderSizes
+from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.exporters.clips import longest_clip
+from hf_slt.exporters.onnx_configs import BATCH, CTC_HEAD, FRAMES, DecoderSizes
 from hf_slt.exporters.ort_loading import ExportedModelMixin, session_options
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
@@ -44,20 +45,42 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`].
 
         Raises:
-            ConfigurationError: No stream was given, or streams of other lengths.
+            ConfigurationError: No stream was given, or streams of other lengths or sizes than expected.
         """
-        given = {name: value for name, value in locals().items() if isinstance(value, torch.Tensor)}
-        streams = [name for stream in self.config.streams if (name := INPUT_NAMES[stream]) in given]
+        given = {name: value for name, value in locals().items() if name in self.input_names and value is not None}
+        streams = [stream for stream in self.config.streams if INPUT_NAMES[stream] in given]
         if not streams:
             names = [INPUT_NAMES[stream] for stream in self.config.streams]
             raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
-        shapes = {name: tuple(given[name].shape[:2]) for name in (*streams, "attention_mask") if name in given}
-        if len(set(shapes.values())) > 1:
-            raise ConfigurationError(f"expected streams of the same number of clips and frames (B, T), found {shapes}")
-        inputs = {**self._absent(given, *shapes[streams[0]]), **given}
+        # As in PyTorch, the mask of a stream that is not given says nothing.
+        names = ("attention_mask", *(name for stream in streams for name in (INPUT_NAMES[stream], f"{stream}_mask")))
+        given = {name: torch.as_tensor(given[name]) for name in names if name in given}
+        self._check_shapes({name: tuple(value.shape) for name, value in given.items()})
+        inputs = {**self._absent(given, *given[INPUT_NAMES[streams[0]]].shape[:2]), **given}
         outputs = self.session.run(None, self._prepare_onnx_inputs(True, inputs))
         outputs = self._prepare_onnx_outputs(True, outputs)
         return MultiStreamEncoderOutput(outputs["last_hidden_state"], attention_mask=outputs["states_mask"])
+
+    def _check_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Raise `ConfigurationError` for inputs that the graph would refuse, or silently broadcast."""
+        wrong = []
+        for name, shape in shapes.items():
+            expected = self.input_shapes[name]
+            axes = [size for size, found in zip(expected, shape, strict=False) if size in (found, BATCH, FRAMES)]
+            if len(expected) != len(shape) or len(axes) != len(shape):
+                sizes = ("B", "T", *expected[2:])
+                wrong.append(f"{name} ({', '.join(map(str, sizes))}), found {shape}")
+        if wrong:
+            raise DimensionMismatchError(f"expected {'; '.join(wrong)}")
+        frames = {name: shape[:2] for name, shape in shapes.items()}
+        if len(set(frames.values())) > 1:
+            raise ConfigurationError(f"expected streams of the same number of clips and frames (B, T), found {frames}")
+        longest, length = longest_clip(self.config), next(iter(frames.values()))[1]
+        if longest is not None and length > longest:
+            raise ConfigurationError(
+                f"expected clips of at most {longest} frames, since positions are learned, found {length}; lower "
+                f"sequence_length"
+            )
 
     def _absent(self, given: dict[str, torch.Tensor], batch_size: int, frames: int) -> dict[str, torch.Tensor]:
         """Return what stands for streams and masks that are not given: seen nowhere, and hiding nothing."""

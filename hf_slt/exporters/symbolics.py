@@ -15,6 +15,7 @@ from torch.onnx import register_custom_op_symbolic, symbolic_helper, unregister_
 
 # Score of what may not be attended to. It fits half precision, and leaves no NaN where nothing may be attended to.
 MASKED = -1e4
+_INT64 = 7  # ONNX's number of the type
 
 
 def _constant(g: Any, value: Any) -> Any:
@@ -35,11 +36,15 @@ def write_attention(
     """Write `F.scaled_dot_product_attention` of query, key and value `(B, N, T, D / N)`, with or without a mask."""
     if symbolic_helper._maybe_get_const(is_causal, "b") is True:
         raise NotImplementedError("an encoder with causal attention")
-    factor = symbolic_helper._maybe_get_const(scale, "f")
-    if not isinstance(factor, float):
-        factor = symbolic_helper._get_tensor_sizes(query)[-1] ** -0.5
     like = {"dtype": query.type().dtype()}
-    scaled = g.op("Mul", query, _constant(g, torch.tensor(factor, **like)))
+    factor = symbolic_helper._maybe_get_const(scale, "f")
+    width = symbolic_helper._get_tensor_sizes(query)[-1]
+    if isinstance(factor, float) or width is not None:
+        factor = factor if isinstance(factor, float) else width**-0.5
+        scaled = g.op("Mul", query, _constant(g, torch.tensor(factor, **like)))
+    else:  # behind a concatenation of registers, for example, torch knows no width
+        width = g.op("CastLike", g.op("Shape", query, start_i=-1), query)
+        scaled = g.op("Div", query, g.op("Sqrt", width))
     scores = g.op("MatMul", scaled, g.op("Transpose", key, perm_i=[0, 1, 3, 2]))
     if not symbolic_helper._is_none(attn_mask):
         if symbolic_helper._is_bool(attn_mask):
@@ -72,7 +77,28 @@ def write_flatten(g: Any, value: Any, start_dim: Any, end_dim: Any) -> Any:
     return g.op("Reshape", value, _constant(g, [-1, *lengths]))
 
 
+def write_antialiased_bicubic(g: Any, image: Any, output_size: Any, align_corners: Any, scales: Any) -> Any:
+    """Write `F.interpolate(image, size, mode="bicubic", antialias=True)`, for which torch has no ONNX form."""
+    if symbolic_helper._maybe_get_const(align_corners, "b") or symbolic_helper._is_none(output_size):
+        raise NotImplementedError("antialiased interpolation with aligned corners, or by a scale")
+    lengths = g.op("Concat", g.op("Shape", image, end_i=2), g.op("Cast", output_size, to_i=_INT64), axis_i=0)
+    return g.op(
+        "Resize",
+        image,
+        symbolic_helper._optional_input_placeholder_tensor(g),
+        symbolic_helper._optional_input_placeholder_tensor(g),
+        lengths,
+        mode_s="cubic",
+        # As torch computes it: Catmull-Rom splines, whose weights at the border are those of the pixels inside.
+        antialias_i=1,
+        cubic_coeff_a_f=-0.5,
+        exclude_outside_i=1,
+        coordinate_transformation_mode_s="half_pixel",
+    )
+
+
 _WRITERS = {
+    "aten::_upsample_bicubic2d_aa": write_antialiased_bicubic,
     "aten::scaled_dot_product_attention": write_attention,
     "aten::unflatten": write_unflatten,
     "aten::flatten": write_flatten,
