@@ -82,7 +82,7 @@ def load_translation_data(
     paths = dataclasses.replace(paths, indexes=indexes)
     with tempfile.TemporaryDirectory() as folder:
         if "train" in indexes:
-            paths.indexes["train"] = _write_chosen(indexes["train"], Path(folder) / "train.csv", paths.encoding)
+            paths.indexes["train"] = _write_chosen(indexes["train"], Path(folder), paths.encoding)
         corpus, _ = build_datasets(
             paths,
             report_path=report_dir and Path(report_dir) / _REPORT,
@@ -96,10 +96,11 @@ def load_translation_data(
     return corpus.get("train"), scored
 
 
-def _write_chosen(index: Path, path: Path, encoding: str) -> Path:
-    """Write some lines of an index, with its header if it has one: the first line always stays."""
+def _write_chosen(index: Path, folder: Path, encoding: str) -> Path:
+    """Write some lines of an index, the first one (a header) always, under its name, which problems are told with."""
     lines = read_text(index, encoding).splitlines()
     rows = [line for line in lines[1:] if line.strip()]
+    path = folder / index.name
     path.write_text("\n".join([*lines[:1], *(rows[i] for i in choose_clips(len(rows)))]), encoding=encoding)
     return path
 

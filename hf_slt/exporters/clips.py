@@ -13,9 +13,10 @@ from hf_slt.models.multistream.generation import INPUT_NAMES
 CONDITIONS = ("no_padding", "padding", "missing_hands", "missing_stream")
 
 
-def longest_clip(config: MultiStreamConfig) -> int | None:
-    """Return how many frames a translation model takes at most; None: any number."""
-    return config.max_frames * config.temporal_stride if config.position_embedding_type == "learned" else None
+def longest_clip(config: Any) -> int | None:
+    """Return how many frames a model takes at most; None: any number."""
+    is_learned = getattr(config, "position_embedding_type", None) == "learned"
+    return config.max_frames * config.temporal_stride if is_learned else None
 
 
 def frames_mask(batch_size: int, frames: int, padded: bool, generator: torch.Generator) -> torch.Tensor:

@@ -169,7 +169,14 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
     logger.info(f"writing ONNX (opset {OPSET})")
     model = source.load_model()
     model.config.use_cache = True
-    onnx_export_from_model(model, folder, opset=OPSET, task=task, do_validation=False)
+    try:
+        onnx_export_from_model(model, folder, opset=OPSET, task=task, do_validation=False)
+    except (NotImplementedError, RuntimeError) as error:  # torch's own errors of the export are RuntimeErrors
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigurationError(
+            f"expected a model whose operations can be written in ONNX (opset {OPSET}), found one that cannot: "
+            f"{reason}; another --backbone may do"
+        ) from error
     if source.processor is not None:
         source.processor.save_pretrained(folder)
     for name in (RUN_CONFIG, SPLITS):

@@ -46,6 +46,12 @@ class ExportedModelMixin:
             ConfigurationError: It holds no exported model of this kind.
         """
         register_models()
+        # optimum would trace it now, and nobody would have compared the result with PyTorch.
+        if Path(model_id).is_dir() and not any(Path(model_id).rglob("*.onnx")):
+            raise ConfigurationError(
+                f"expected the folder of an export for {cls.__name__}, found no .onnx file in '{model_id}'; export the "
+                f"model first: scripts/export_onnx.py --checkpoint RUN --output FOLDER"
+            )
         kwargs["session_options"] = kwargs.get("session_options") or session_options(num_threads)
         try:
             return super().from_pretrained(model_id, **kwargs)

@@ -14,7 +14,7 @@ import torch
 from tqdm.auto import tqdm
 
 from hf_slt.errors import ExportParityError
-from hf_slt.exporters.clips import CONDITIONS, random_clips
+from hf_slt.exporters.clips import CONDITIONS, longest_clip, random_clips
 from hf_slt.exporters.onnx_configs import TOLERANCE
 
 BATCH_SIZES, FRAMES = (1, 3), (7, 24, 64)
@@ -49,9 +49,7 @@ def make_cells(config: Any, more: int = 0) -> list[Cell]:
 
     A model with learned positions takes clips of `max_frames` states only: longer ones are cut to that.
     """
-    longest = max(FRAMES)
-    if getattr(config, "position_embedding_type", "") == "learned":
-        longest = min(longest, config.max_frames * config.temporal_stride)
+    longest = min(longest_clip(config) or max(FRAMES), max(FRAMES))
     lengths = dict.fromkeys(min(frames, longest) for frames in FRAMES)
     triples = [(size, frames, condition) for size in BATCH_SIZES for frames in lengths for condition in CONDITIONS]
     draw = random.Random(0)

@@ -24,7 +24,7 @@ import torch
 from hf_slt.exporters.embedding_tables import quantize_tables
 from hf_slt.exporters.onnx_files import is_large, onnx, save
 from hf_slt.exporters.requirements import require_onnx
-from hf_slt.exporters.time_convolutions import write_as_products
+from hf_slt.exporters.time_convolutions import rewrite_convolutions
 
 _ort = require_onnx("onnxruntime.quantization")
 
@@ -107,20 +107,21 @@ def _quantize(source: Path, target: Path, quantize: Callable[..., None], **optio
     """Simplify a model, so that weights that two operators share or transpose are seen as such, and quantize it."""
     large = is_large(onnx.load(source, load_external_data=False))
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        simplified = Path(folder) / source.name
+        simplified, quantized = Path(folder) / "simplified.onnx", Path(folder) / "quantized.onnx"
         _ort.quant_pre_process(source, simplified, skip_symbolic_shape=True, save_as_external_data=large)
         model = onnx.load(simplified)
-        write_as_products(model)
+        rewrite_convolutions(model)
         quantize_tables(model)
         save(model, simplified)
         quantize(
             simplified,
-            target,
+            quantized,
             weight_type=_ort.QuantType.QInt8,
             per_channel=True,
             use_external_data_format=large,
             **options,
         )
+        save(onnx.load(quantized), target)
 
 
 @contextmanager

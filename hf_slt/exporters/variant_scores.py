@@ -80,8 +80,7 @@ def measure_variants(
     register_models()
     config = AutoConfig.from_pretrained(export_dir)
     models = {name: open_export(folder, config, num_threads) for name, folder in folders.items()}
-    clip = random_clips(config, 1, frames)
-    works = {name: works_of(model, clip) for name, model in models.items()}
+    works = works_of_all(models, config, frames)
     measured: dict[str, dict[str, Any]] = {}
     for name, folder in folders.items():
         files = {path.name: path.stat().st_size for path in loaded_files(folder)}
@@ -109,13 +108,26 @@ def open_export(folder: Path, config: Any, num_threads: int = 1) -> Any:
     return ORTMultiStreamForConditionalGeneration.from_pretrained(folder, num_threads=num_threads)
 
 
-def works_of(model: Any, clip: dict[str, torch.Tensor]) -> dict[str, Work]:
+def works_of_all(models: dict[str, Any], config: Any, frames: int) -> dict[str, dict[str, Work]]:
+    """Return for each model: name -> what is timed, all on one random clip.
+
+    The clip is as long as learned positions allow, and so is the sentence.
+    """
+    if getattr(config, "position_embedding_type", "") == "learned":
+        frames = min(frames, config.max_frames * config.temporal_stride)
+    clip = random_clips(config, 1, frames)
+    positions = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
+    tokens = NEW_TOKENS if positions is None else min(NEW_TOKENS, positions - 1)
+    return {name: works_of(model, clip, tokens) for name, model in models.items()}
+
+
+def works_of(model: Any, clip: dict[str, torch.Tensor], tokens: int) -> dict[str, Work]:
     """Return name -> what is timed of a model."""
     if isinstance(model, ORTGlossClassifier):
         return {"classifier": lambda: model(**clip)}
     if not isinstance(model, ORTMultiStreamForConditionalGeneration):
         return {"encoder": lambda: model(**clip)}
-    length = {"max_new_tokens": NEW_TOKENS, "min_new_tokens": NEW_TOKENS, "num_beams": 1}
+    length = {"max_new_tokens": tokens, "min_new_tokens": tokens, "num_beams": 1}
     return {"encoder": lambda: model.encoder(**clip), "generate": lambda: model.generate(**clip, **length)}
 
 

@@ -32,6 +32,7 @@ ENCODERS = {
 VIT = {"image_size": 16, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 BACKBONES = {
     "dinov2": {**VIT, "patch_size": 8, "mlp_ratio": 2},
+    "dinov2_with_registers": {**VIT, "image_size": 40, "patch_size": 8, "mlp_ratio": 2},  # larger than the crops
     "dinov3_vit": {**VIT, "patch_size": 8, "intermediate_size": 16},  # torch does not know its attention's width
     "convnext": {"image_size": 16, "patch_size": 2, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]},
     "swin": {

@@ -88,6 +88,17 @@ def test_the_plugin_leaves_optimum_alone_where_it_cannot_export(plugin, monkeypa
     assert caplog.messages == ["models of hf_slt cannot be exported: expected transformers>=4.57,<4.58, found 5.23.1"]
 
 
+def test_a_classifier_names_the_id_that_optimum_asks_for(tmp_path):
+    config = tiny_classifier("sign").config
+    assert config.pad_token_id == 0 and type(config)(pad_token_id=7).pad_token_id == 7
+    old = {name: value for name, value in config.to_dict().items() if name != "pad_token_id"}
+    assert (
+        type(config).from_dict(old).pad_token_id == type(config).from_dict({**old, "pad_token_id": None}).pad_token_id
+    )
+    config.save_pretrained(tmp_path)
+    assert type(config).from_pretrained(tmp_path).pad_token_id == 0
+
+
 def test_another_model_exports_after_ours_were_registered(tmp_path):
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     BertModel(BertConfig(vocab_size=20, **sizes)).save_pretrained(tmp_path / "model")

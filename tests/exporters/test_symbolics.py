@@ -110,6 +110,18 @@ def test_reshapes_are_constants():
         assert set(check(function, lambda b, t: heads(b, t)[:1])) <= {"Constant", "Reshape", "Transpose"}
 
 
+@pytest.mark.parametrize("size", [(3, 5), (11, 9), (7, 6)])
+def test_antialiased_interpolation(size):
+    def function(image):
+        return F.interpolate(image, size=size, mode="bicubic", antialias=True)
+
+    def make(batch_size, _):
+        return [torch.randn(batch_size, 2, 7, 6, generator=torch.Generator().manual_seed(batch_size))]
+
+    image = make(3, 0)
+    torch.testing.assert_close(run(export(function, make(2, 0)), image), function(*image), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -117,6 +129,7 @@ def test_reshapes_are_constants():
         (lambda q, *_: q.unflatten(1, (2, 1)), "unflatten of another axis than the last"),
         (lambda q, *_: q.flatten(1, 2), "flatten of axes in the middle"),
         (lambda q, *_: q.flatten(0, 1), "or of the first ones where others vary"),
+        (lambda q, *_: F.interpolate(q, scale_factor=2.0, mode="bicubic", antialias=True), "by a scale"),
     ],
 )
 def test_what_cannot_be_written_says_so(function, message):

@@ -5,7 +5,8 @@ import time
 import pytest
 from factories import write_corpus
 from gloss_factories import write_gloss_corpus
-from model_factories import tiny_processor
+from model_factories import tiny_processor, tiny_text_config
+from transformers import AutoConfig
 from variant_exports import export_classifier, export_translation
 
 from hf_slt import GlossFeatureExtractor, ORTGlossClassifier, ORTMultiStreamForConditionalGeneration
@@ -17,8 +18,10 @@ from hf_slt.exporters.variant_scores import (
     gloss_scorer,
     lost_points,
     measure_variants,
+    open_export,
     take_turns,
     translation_scorer,
+    works_of_all,
 )
 from hf_slt.exporters.variants import write_variants
 from hf_slt.training.build_gloss import build_gloss_datasets
@@ -103,3 +106,19 @@ def test_a_loss_is_in_points_of_100_and_errors_grow():
     metrics = {"bleu": 39.5, "wer": 51.0, "accuracy": 0.93, "loss": 2.0}
     assert lost_points(baseline, metrics) == {"bleu": 0.5, "wer": 1.0, "accuracy": -3.0}
     assert str(lost_points(baseline, baseline)) == "{'bleu': 0.0, 'wer': 0.0, 'accuracy': 0.0}"
+
+
+def test_clip_and_sentence_are_no_longer_than_positions(tmp_path, monkeypatch):
+    monkeypatch.setattr(variant_scores, "NEW_TOKENS", 24)
+    text = tiny_text_config("bart")
+    text.max_position_embeddings = 12
+    positions = {"position_embedding_type": "learned", "max_frames": 5, "temporal_stride": 2}
+    folder = export_translation(tmp_path / "out", text_config=text, **positions)
+    config = AutoConfig.from_pretrained(folder)
+    model = open_export(folder, config)
+    given = {}
+    monkeypatch.setattr(model, "generate", lambda **kwargs: given.update(kwargs))
+    works_of_all({"fp32": model}, config, 64)["fp32"]["generate"]()
+    assert given["attention_mask"].shape == (1, 10)
+    assert given["min_new_tokens"] == given["max_new_tokens"] == 11
+    assert list(measure_variants(folder, [], rounds=1)) == ["fp32"]  # which runs both

@@ -11,6 +11,7 @@ from variant_exports import STREAMS, export_classifier, export_translation
 
 from hf_slt import ORTGlossClassifier, ORTMultiStreamForConditionalGeneration
 from hf_slt.errors import ConfigurationError
+from hf_slt.exporters import onnx_files
 from hf_slt.exporters.clips import random_clips
 from hf_slt.exporters.onnx_files import loaded_files
 from hf_slt.exporters.quantization import ClipReader, quantize_activations
@@ -188,3 +189,19 @@ def test_ranges_beyond_those_of_the_clips_are_cut(exported, tmp_path):
     assert STREAMS[-1] == "pose"
     assert difference(variant.encoder(**small)[0], exact.encoder(**small)[0]) < 0.05
     assert difference(variant.encoder(**large)[0], exact.encoder(**large)[0]) > 0.1
+
+
+@pytest.mark.parametrize("kind", ["int8", "int8-static"])
+def test_weights_of_a_large_model_may_lie_beside_it(classifier, tmp_path, monkeypatch, kind):
+    """What is too large for one file gives what a small one does."""
+    model = ORTGlossClassifier.from_pretrained(classifier / kind)
+    inputs = random_clips(model.config, 3, 9, seed=3)
+    folder = tmp_path / "out"
+    shutil.copytree(classifier, folder, ignore=shutil.ignore_patterns(*KINDS))
+    monkeypatch.setattr(onnx_files, "PROTOBUF_LIMIT", 1000)
+    onnx_files.save(onnx.load(folder / "model.onnx"), folder / "model.onnx")
+    assert (folder / "model.onnx_data").stat().st_size > 1000
+    write_variants([kind], folder, [random_clips(model.config, 2, 8, seed=seed) for seed in range(10, 14)])
+    found = ORTGlossClassifier.from_pretrained(folder / kind)
+    assert {path.name for path in loaded_files(folder / kind)} == {"model.onnx", "model.onnx_data"}
+    assert torch.equal(found(**inputs).gloss_logits, model(**inputs).gloss_logits)
