@@ -230,6 +230,26 @@ class ORTMultiStreamForConditionalGeneration(
             encoder_last_hidden_state=states,
         )
 
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: torch.LongTensor,
+        past_key_values: tuple[tuple[torch.Tensor, ...], ...] | None = None,
+        attention_mask: torch.Tensor | None = None,
+        encoder_outputs: MultiStreamEncoderOutput | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return what `forward` needs for the next token: `generate` calls it at each one, so that it is short."""
+        if past_key_values is not None:
+            input_ids = input_ids[:, past_key_values[0][0].shape[2] :]
+        return {
+            "decoder_input_ids": input_ids,
+            "past_key_values": past_key_values,
+            "attention_mask": attention_mask,
+            "encoder_outputs": encoder_outputs,
+            "use_cache": use_cache,
+        }
+
     def eval(self) -> ORTMultiStreamForConditionalGeneration:
         """Return the model, which knows no training."""
         return self

@@ -6,6 +6,8 @@
 | `int8-static` | a quarter | products and convolutions in 8 bits, ranges found beforehand on training clips |
 | `fp16`, `bf16` | a half | fp32 |
 
+`int8` is for transformers. `int8-static` is for convolutional image backbones, which `int8` leaves in fp32.
+
 Importing this module needs the extra `onnx`.
 """
 
