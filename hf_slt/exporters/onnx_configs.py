@@ -14,8 +14,10 @@ from transformers import PretrainedConfig
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.clips import gloss_clips, longest_clip, multistream_clips
+from hf_slt.exporters.onnx_files import onnx, save
 from hf_slt.exporters.patchers import ClassifierPatcher, MultiStreamPatcher
 from hf_slt.exporters.requirements import require_onnx
+from hf_slt.exporters.time_convolutions import rewrite_convolutions
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.generation import INPUT_NAMES
 
@@ -198,6 +200,15 @@ class GlossOnnxConfig(_base.OnnxConfig):
         """Return inputs to trace with: clips of random numbers with holes."""
         inputs = gloss_clips(self._config, batch_size, sequence_length, "missing_hands")
         return _converted(inputs, framework, self.float_dtype)
+
+    def post_process_exported_models(self, path: Path, models: dict[str, Any], files: list[str]) -> tuple[Any, Any]:
+        """Write depthwise convolutions in the form that ONNX Runtime is fast at."""
+        models, files = super().post_process_exported_models(path, models, files)
+        for name in files:
+            model = onnx.load(str(Path(path) / name))
+            if rewrite_convolutions(model, ("images",))["images"]:
+                save(model, Path(path) / name)
+        return models, files
 
 
 def _dtype(name: str) -> torch.dtype:

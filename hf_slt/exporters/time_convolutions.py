@@ -8,7 +8,7 @@ Importing this module needs the extra `onnx`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,18 @@ import numpy as np
 from hf_slt.exporters.onnx_files import drop_unused, onnx
 
 SMALLEST = 2**11  # numbers in a weight; smaller convolutions, such as those of channel attention, cost next to nothing
+FORMS = ("products", "images")
 _END = np.iinfo(np.int64).max
 
 
-def rewrite_convolutions(model: Any) -> dict[str, int]:
+def rewrite_convolutions(model: Any, forms: Sequence[str] = FORMS) -> dict[str, int]:
     """Rewrite convolutions over one axis, in place.
 
     Dilated convolutions of all channels, and convolutions of groups of channels, stay as they are.
 
     Args:
         model: ONNX model; convolutions inside of sub-graphs are not looked at.
+        forms: The forms to use; in fp32 products bring nothing.
 
     Returns:
         How many were written as `products` and as `images`.
@@ -33,10 +35,10 @@ def rewrite_convolutions(model: Any) -> dict[str, int]:
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[Any] = []
-    counts = {"products": 0, "images": 0}
+    counts = dict.fromkeys(FORMS, 0)
     for node in graph.node:
         form, write = _form_of(node, weights)
-        if write is None:
+        if write is None or form not in forms:
             nodes.append(node)
             continue
         parts = _Parts(node, graph)

@@ -63,6 +63,11 @@ def test_images_equal_the_depthwise_convolution(tmp_path, options):
         np.testing.assert_allclose(compute(model, clips), module(clips).detach().numpy(), atol=1e-5)
 
 
+def test_only_the_forms_that_are_asked_for(tmp_path):
+    model = export(torch.nn.Conv1d(64, 66, 3), tmp_path / "model.onnx")
+    assert rewrite_convolutions(model, ("images",)) == {"products": 0, "images": 0}
+
+
 @pytest.mark.parametrize(
     "module",
     [
