@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,20 @@ class ORTMultiStreamForConditionalGeneration(
             use_merged = False
         return super().from_pretrained(model_id, use_merged=use_merged, **kwargs)
 
+    @classmethod
+    def _from_pretrained(cls, model_id: str | Path, config: Any, **kwargs: Any) -> Any:
+        if getattr(config, "ctc_weight", 0) and not Path(model_id).is_dir():
+            # optimum fetches from the hub what it knows of: encoder and decoder.
+            names = ("subfolder", "revision", "force_download", "local_files_only", "cache_dir", "token")
+            with contextlib.suppress(OSError):
+                cls._cached_file(model_id, CTC_HEAD, **{name: kwargs[name] for name in names if name in kwargs})
+        return super()._from_pretrained(model_id, config, **kwargs)
+
+    def _save_pretrained(self, save_directory: str | Path) -> None:
+        super()._save_pretrained(save_directory)
+        if self.ctc_head is not None:
+            shutil.copyfile(Path(self.model_save_dir) / CTC_HEAD, Path(save_directory) / CTC_HEAD)
+
     def _open_ctc_head(self) -> Any | None:
         path = Path(self.model_save_dir) / CTC_HEAD
         if not path.is_file():
@@ -172,7 +188,8 @@ class ORTMultiStreamForConditionalGeneration(
             )
         if self.ctc_head is None:
             return None
-        return torch.from_numpy(self.ctc_head.run(None, {"last_hidden_state": states.numpy(force=True)})[0])
+        (logits,) = self.ctc_head.run(None, {"last_hidden_state": states.numpy(force=True)})
+        return torch.from_numpy(logits).to(states.device)
 
     def forward(
         self,
@@ -214,7 +231,7 @@ class ORTMultiStreamForConditionalGeneration(
         use_cache = labels is None and (self.config.use_cache if use_cache is None else use_cache)
         states, mask = encoder_outputs[0], self.states_mask(encoder_outputs, attention_mask)
         if mask is None:
-            mask = torch.ones(states.shape[:2], dtype=torch.long)
+            mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
         has_own_decoder = past_key_values is not None and self.decoder_with_past is not None
         outputs = (self.decoder_with_past if has_own_decoder else self.decoder)(
             input_ids=decoder_input_ids,

@@ -4,6 +4,7 @@ import pytest
 import torch
 from export_factories import export, tiny_translator
 from model_factories import VOCABULARY, tiny_config, tiny_model, tiny_resnet, tiny_text_config
+from optimum.onnxruntime.modeling_seq2seq import ORTModelForConditionalGeneration
 from transformers import CONFIG_MAPPING
 
 from hf_slt import ORTMultiStreamForConditionalGeneration
@@ -218,3 +219,20 @@ def test_an_encoder_alone_and_a_classifier_do_not_translate(classifier, tmp_path
 
 def test_it_is_in_evaluation_mode(exported):
     assert exported.eval() is exported
+
+
+def test_the_ctc_head_is_saved_and_fetched_with_the_model(tmp_path, monkeypatch):
+    model = tiny_model(POSE, ctc_weight=0.3)
+    exported = ORTMultiStreamForConditionalGeneration.from_pretrained(export(model, tmp_path / "out"))
+    exported.save_pretrained(tmp_path / "saved")
+    saved = ORTMultiStreamForConditionalGeneration.from_pretrained(tmp_path / "saved")
+    clip = multistream_clips(model.config, 1, 6)
+    assert torch.equal(saved.generate(**clip, **BEAMS), exported.generate(**clip, **BEAMS))
+    (tmp_path / "saved" / CTC_HEAD).unlink()
+    fetched = []
+    monkeypatch.setattr(ORTMultiStreamForConditionalGeneration, "_cached_file", lambda *a, **k: fetched.append((a, k)))
+    monkeypatch.setattr(ORTModelForConditionalGeneration, "_from_pretrained", lambda *a, **k: None)
+    ORTMultiStreamForConditionalGeneration._from_pretrained("me/mine", model.config, revision="v2", use_cache=True)
+    assert fetched == [(("me/mine", CTC_HEAD), {"revision": "v2"})]
+    ORTMultiStreamForConditionalGeneration._from_pretrained(tmp_path / "saved", model.config)
+    assert len(fetched) == 1
