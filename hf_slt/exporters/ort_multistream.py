@@ -31,25 +31,13 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         super().__init__(config, *args, **kwargs)
         self.main_input_name = INPUT_NAMES[config.streams[-1]]
 
-    def forward(
-        self,
-        face_pixel_values: torch.Tensor | None = None,
-        left_hand_pixel_values: torch.Tensor | None = None,
-        right_hand_pixel_values: torch.Tensor | None = None,
-        pose_values: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        face_mask: torch.Tensor | None = None,
-        left_hand_mask: torch.Tensor | None = None,
-        right_hand_mask: torch.Tensor | None = None,
-        pose_mask: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> MultiStreamEncoderOutput:
-        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`].
+    def forward(self, **kwargs: torch.Tensor | None) -> MultiStreamEncoderOutput:
+        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`], and others are not looked at.
 
         Raises:
             ConfigurationError: No stream was given, or streams of other lengths or sizes than expected.
         """
-        given = {name: value for name, value in locals().items() if name in self.input_names and value is not None}
+        given = {name: value for name, value in kwargs.items() if name in self.input_names and value is not None}
         streams = [stream for stream in self.config.streams if INPUT_NAMES[stream] in given]
         if not streams:
             names = [INPUT_NAMES[stream] for stream in self.config.streams]
