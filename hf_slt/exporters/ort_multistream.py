@@ -32,7 +32,7 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         self.main_input_name = INPUT_NAMES[config.streams[-1]]
 
     def forward(self, **kwargs: torch.Tensor | None) -> MultiStreamEncoderOutput:
-        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`], and others are not looked at.
+        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`]; others are not read.
 
         Raises:
             ConfigurationError: No stream was given, or streams of other lengths or sizes than expected.
