@@ -10,7 +10,19 @@ from hf_slt.models.gloss.configuration_gloss import GlossConfig
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.generation import INPUT_NAMES
 
-CONDITIONS = ("no_padding", "padding", "missing_hands", "missing_stream")
+# What the clips of a condition lack.
+CONDITIONS = {
+    "no_padding": "nothing",
+    "padding": "clips of several lengths, filled up",
+    "missing_hands": "half of the hand crops and landmarks; the left hand in all of the first clip",
+    "missing_stream": "the first stream; of a model with one stream, all of the first clip",
+}
+GLOSS_CONDITIONS = {
+    "no_padding": CONDITIONS["no_padding"],
+    "padding": CONDITIONS["padding"],
+    "holes": "half of the frames",
+    "nothing_detected": "all frames of the first clip",
+}
 
 
 def longest_clip(config: Any) -> int | None:
@@ -31,19 +43,17 @@ def frames_mask(batch_size: int, frames: int, padded: bool, generator: torch.Gen
 def multistream_clips(
     config: MultiStreamConfig, batch_size: int, frames: int, condition: str = "no_padding", seed: int = 0
 ) -> dict[str, torch.Tensor]:
-    """Return inputs of a translation model: every stream that it reads, with masks, one of `CONDITIONS`.
-
-    `missing_hands`: hands are there in about half of the frames, and so are their landmarks; in the first clip the left
-    hand is never there. `missing_stream`: the first stream of the model is not among the inputs.
+    """Return inputs of a translation model: the streams that it reads, with masks.
 
     Args:
         config: Its configuration.
         batch_size: B.
         frames: T.
-        condition: What the clips lack.
+        condition: What the clips lack, one of `CONDITIONS`.
         seed: Seed of the values.
     """
     generator = torch.Generator().manual_seed(seed)
+    has_one = len(config.streams) == 1
     attention_mask = frames_mask(batch_size, frames, condition == "padding", generator)
     inputs = {"attention_mask": attention_mask}
     for stream in config.streams:
@@ -51,6 +61,8 @@ def multistream_clips(
         if condition == "missing_hands" and stream.endswith("_hand"):
             seen &= torch.rand(seen.shape, generator=generator) < 0.5
             seen[0] &= stream != "left_hand"
+        if condition == "missing_stream" and has_one:
+            seen[0] = 0
         if stream == "pose":
             points = torch.rand(batch_size, frames, config.num_pose_landmarks, 3, generator=generator)
             found = seen[..., None].expand(points.shape[:-1]).bool()
@@ -63,7 +75,7 @@ def multistream_clips(
             pixels = torch.randn(shape, generator=generator)
             inputs[INPUT_NAMES[stream]] = pixels * seen[..., None, None, None]
             inputs[f"{stream}_mask"] = seen
-    if condition == "missing_stream" and len(config.streams) > 1:
+    if condition == "missing_stream" and not has_one:
         stream = config.streams[0]
         del inputs[INPUT_NAMES[stream]], inputs[f"{stream}_mask"]
     return inputs
@@ -72,18 +84,28 @@ def multistream_clips(
 def gloss_clips(
     config: GlossConfig, batch_size: int, frames: int, condition: str = "no_padding", seed: int = 0
 ) -> dict[str, torch.Tensor]:
-    """Return inputs of a gloss classifier, `input_values (B, T, F)` and `attention_mask (B, T)`, one of `CONDITIONS`.
+    """Return inputs of a gloss classifier, `input_values (B, T, F)` and `attention_mask (B, T)`.
 
-    `missing_hands`: about half of the frames are holes. `missing_stream`: nothing was detected in the first clip.
+    Args:
+        config: Its configuration.
+        batch_size: B.
+        frames: T.
+        condition: What the clips lack, one of `GLOSS_CONDITIONS`.
+        seed: Seed of the values.
     """
     generator = torch.Generator().manual_seed(seed)
     mask = frames_mask(batch_size, frames, condition == "padding", generator)
-    if condition == "missing_hands":
+    if condition == "holes":
         mask &= torch.rand(mask.shape, generator=generator) < 0.5
-    if condition == "missing_stream":
+    if condition == "nothing_detected":
         mask[0] = 0
     values = torch.rand(batch_size, frames, config.input_size, generator=generator)
     return {"input_values": values * mask[..., None], "attention_mask": mask}
+
+
+def conditions_of(config: Any) -> dict[str, str]:
+    """Return the conditions that clips of a model may be in, and what they mean."""
+    return CONDITIONS if isinstance(config, MultiStreamConfig) else GLOSS_CONDITIONS
 
 
 def random_clips(config: Any, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +19,13 @@ from hf_slt.evaluation.reports import write_json
 from hf_slt.exporters.arguments import ExportArguments
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.auto import GLOSS_FAMILIES
+from hf_slt.models.legacy.files import file_sha256
 from hf_slt.models.loading import load_pretrained, missing_weights
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
 from hf_slt.training.arguments import DataArguments
-from hf_slt.training.checkpoints import RUN_CONFIG
-from hf_slt.training.results import SPLITS
+from hf_slt.training.exported_models import check_not_exported
+from hf_slt.training.results import read_run_file
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,9 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
         data_args: Translation: clips to calibrate and to score variants on.
 
     Returns:
-        What `export_report.json` holds: `checkpoint`, `model_type`, `part`, `task`, `opset`, `versions`, `files` (see
-        [`describe_files`]), `parity` (of `onnx` and `torchscript`, see [`compare`]) and `variants`.
+        What `export_report.json` holds: `checkpoint`, `weights` (SHA-256 of its files), `model_type`, `part`, `task`,
+        `opset`, `parity` (of `onnx` and `torchscript`, see [`compare`]), `variants` (see [`VariantPlan`]), `files` (see
+        [`describe_files`]), `versions` and `folder` (all that was written).
 
     Raises:
         ConfigurationError: Not a model, a part or a decoder that cannot be exported, an output folder that may not be
@@ -94,11 +95,12 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
 
     target = Path(args.output).absolute()
     require_writable(target, args.overwrite, **_STAGED)
+    require_export_alone(target)
     source = open_source(args)
     torch.set_num_threads(args.num_threads)
     variants = plan_variants(source.config, args, data_args)
     with staged_folder(target, args.overwrite, **_STAGED) as folder:
-        report = {"checkpoint": str(source.path), "model_type": source.config.model_type, "part": source.part}
+        report = describe_source(source)
         with quiet():
             report |= write_onnx(source, folder)
             model = source.load_model()
@@ -107,6 +109,7 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
                 report["parity"]["torchscript"] = write_and_compare_torchscript(source, model, folder, args)
             report["variants"] = variants.write_and_measure(folder)
         report |= {"files": describe_files(folder), "versions": versions()}
+        report["folder"] = sorted([*(path.name for path in folder.iterdir()), EXPORT_REPORT])
         write_json(folder / EXPORT_REPORT, report)
     log_export(report, target)
     return report
@@ -121,8 +124,11 @@ def open_source(args: ExportArguments) -> Source:
     from hf_slt.exporters.onnx_configs import check_exportable
 
     path = Path(args.checkpoint)
+    check_not_exported(path)
     if not (path / "config.json").is_file():
-        raise ConfigurationError(f"expected {_WHAT}, found no config.json in {path}")
+        saved = sorted(folder.name for folder in path.glob("checkpoint-*"))
+        ended = f"; the run has not ended, go on with it (--resume) or pass {path / saved[-1]}" if saved else ""
+        raise ConfigurationError(f"expected {_WHAT}, found no config.json in {path}{ended}")
     config = load_pretrained(AutoConfig, str(path), _WHAT)
     if not isinstance(config, MultiStreamConfig) and config.model_type not in GLOSS_FAMILIES:
         raise ConfigurationError(
@@ -148,7 +154,35 @@ def open_source(args: ExportArguments) -> Source:
         has_text = args.part == "full" and (folder / "tokenizer_config.json").is_file()
         kind = AutoProcessor if has_text else AutoFeatureExtractor
         processor = load_pretrained(kind, str(folder), "a processor beside the model")
+    else:
+        logger.warning(
+            f"no preprocessor_config.json in {path} or above it: the export has none either, which evaluation needs"
+        )
     return Source(path, config, args.part, processor)
+
+
+def require_export_alone(target: Path) -> None:
+    """Raise `ConfigurationError` if a folder to replace holds what no export wrote there, results for example."""
+    report = target / "export_report.json"
+    if not report.is_file():
+        return
+    written = read_run_file(target, report.name).get("folder", [])
+    if others := sorted(path.name for path in target.iterdir() if path.name not in written):
+        raise ConfigurationError(
+            f"expected nothing but an earlier export in {target}, which would be replaced, found {', '.join(others)}; "
+            f"move it away, or choose another output folder"
+        )
+
+
+def describe_source(source: Source) -> dict[str, Any]:
+    """Return what the report says of the checkpoint."""
+    weights = [path for path in sorted(source.path.iterdir()) if path.suffix in (".safetensors", ".bin")]
+    return {
+        "checkpoint": str(source.path),
+        "weights": {path.name: file_sha256(path) for path in weights if path.name != "training_args.bin"},
+        "model_type": source.config.model_type,
+        "part": source.part,
+    }
 
 
 def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
@@ -179,10 +213,6 @@ def write_onnx(source: Source, folder: Path) -> dict[str, Any]:
         ) from error
     if source.processor is not None:
         source.processor.save_pretrained(folder)
-    for name in (RUN_CONFIG, SPLITS):
-        found = next((f / name for f in (source.path, source.path.parent) if (f / name).is_file()), None)
-        if found is not None:
-            shutil.copyfile(found, folder / name)
     return {"task": task, "opset": OPSET}
 
 
@@ -252,18 +282,22 @@ def log_export(report: dict[str, Any], target: Path) -> None:
             f"{name} equals PyTorch in {len(parity['cells'])} batches: largest difference "
             f"{parity['max_abs_difference']:.1e} (accepted: {parity['tolerance']:g})"
         )
-    for kind, found in report["variants"].items():
-        logger.info(format_variant(kind, found))
-    megabytes = sum(file["bytes"] for file in report["files"].values()) / 1e6
-    logger.info(f"{len(report['files'])} files, {megabytes:.1f} MB, in {target}")
+    if variants := report["variants"]:
+        measured = variants["measured"]
+        logger.info(f"one clip of {measured['frames']} frames, threads: {measured['num_threads']}, beside fp32:")
+        for kind, found in variants["kinds"].items():
+            logger.info(f"  {format_variant(kind, found)}")
+    megabytes = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 1e6
+    logger.info(f"{megabytes:.1f} MB in {target}")
 
 
 def format_variant(kind: str, found: dict[str, Any]) -> str:
     """Format size, time and main score of a variant as one line."""
     parts = [f"{kind}: {found['bytes'] / 1e6:.1f} MB"]
     for work, latency in found["latency_ms"].items():
-        parts.append(f"{work} {latency['median']:.1f} ms ({found['ratio'][work]:.2f} of fp32)")
-    main = next((name for name in ("bleu", "accuracy") if name in found.get("metrics", {})), None)
-    if main:
-        parts.append(f"{main} {found['metrics'][main]:.4g} (loses {found['loss_points'][main]:.2f} points)")
+        parts.append(f"{work} {latency['median']:.1f} ms (x {found['ratio'][work]:.2f})")
+    for name, percent in (("bleu", 1), ("accuracy", 100)):
+        if name in found.get("metrics", {}):
+            change = f" ({-found['points_lost'][name]:+.2f})" if found["points_lost"][name] else ""
+            parts.append(f"{name} {percent * found['metrics'][name]:.2f} %{change}")
     return ", ".join(parts)

@@ -5,6 +5,7 @@ Importing this module needs the extra `onnx`. Both batch size and number of fram
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from transformers import PretrainedConfig
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.clips import gloss_clips, longest_clip, multistream_clips
-from hf_slt.exporters.onnx_files import onnx, save
+from hf_slt.exporters.onnx_files import onnx, save, write_known_axes
 from hf_slt.exporters.patchers import ClassifierPatcher, MultiStreamPatcher
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.exporters.time_convolutions import rewrite_convolutions
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.generation import INPUT_NAMES
+from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.results import SPLITS
 
 _base = require_onnx("optimum.exporters.onnx.base")
 
@@ -158,9 +161,12 @@ class MultiStreamOnnxConfig(_base.OnnxSeq2SeqConfigWithPast):
         return _converted(inputs, framework, self.float_dtype)
 
     def post_process_exported_models(self, path: Path, models: dict[str, Any], files: list[str]) -> tuple[Any, Any]:
-        """Merge both decoders into one file, and write the CTC head of a model that decodes with it."""
+        """Merge both decoders into one file; write the CTC head of a model with one, and the record of its training."""
         model = next(iter(models.values()))[0] if len(models) == 1 else models["decoder_model"][0]
         models, files = super().post_process_exported_models(path, models, files)
+        for name in dict.fromkeys(files):
+            write_known_axes(Path(path) / name)
+        copy_run_files(self._config._name_or_path, Path(path))
         if getattr(model, "ctc_head", None) is not None:
             torch.onnx.export(
                 model.ctc_head,
@@ -198,17 +204,32 @@ class GlossOnnxConfig(_base.OnnxConfig):
         self, framework: str = "pt", batch_size: int = 2, sequence_length: int = 16, **kwargs: Any
     ) -> dict[str, Any]:
         """Return inputs to trace with: clips of random numbers with holes."""
-        inputs = gloss_clips(self._config, batch_size, sequence_length, "missing_hands")
+        inputs = gloss_clips(self._config, batch_size, sequence_length, "holes")
         return _converted(inputs, framework, self.float_dtype)
 
     def post_process_exported_models(self, path: Path, models: dict[str, Any], files: list[str]) -> tuple[Any, Any]:
-        """Write depthwise convolutions in the form that ONNX Runtime is fast at."""
+        """Write depthwise convolutions in the form that ONNX Runtime is fast at, and the record of the training."""
         models, files = super().post_process_exported_models(path, models, files)
         for name in files:
             model = onnx.load(str(Path(path) / name))
             if rewrite_convolutions(model, ("images",))["images"]:
                 save(model, Path(path) / name)
+        copy_run_files(self._config._name_or_path, Path(path))
         return models, files
+
+
+def copy_run_files(checkpoint: str, folder: Path) -> None:
+    """Copy what the training run left beside a model, or above it: its flags, and the clips that it has seen.
+
+    Args:
+        checkpoint: Folder of the model; a name on the hub has no such files.
+        folder: Where to.
+    """
+    path = Path(checkpoint).absolute()
+    for name in (RUN_CONFIG, SPLITS):
+        found = [place / name for place in (path, path.parent) if (place / name).is_file()]
+        if checkpoint and found:
+            shutil.copyfile(found[0], folder / name)
 
 
 def _dtype(name: str) -> torch.dtype:

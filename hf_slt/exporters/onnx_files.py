@@ -38,10 +38,10 @@ def onnx_files(folder: Path) -> list[Path]:
 
 
 def loaded_files(folder: Path) -> list[Path]:
-    """Return the files that a model reads: with a merged decoder, those that it was merged from are not needed."""
+    """Return the files that a model reads: with the pair of decoders, the merged one is not needed."""
     files = onnx_files(folder)
-    merged = any(file.name == MERGED_DECODER for file in files)
-    used = [file for file in files if not merged or file.name not in (DECODER, DECODER_WITH_PAST)]
+    pair = any(file.name == DECODER_WITH_PAST for file in files)
+    used = [file for file in files if not pair or file.name != MERGED_DECODER]
     return [*used, *(data for file in used if (data := file.with_name(file.name + "_data")).is_file())]
 
 
@@ -78,3 +78,16 @@ def drop_unused(model: Any) -> None:
     kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
+
+
+def write_known_axes(path: Path) -> None:
+    """Write the size of output axes that do not vary, where torch only gave them a name."""
+    session = require_onnx("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    model = onnx.load(str(path), load_external_data=False)
+    changed = False
+    for output, value in zip(model.graph.output, session.get_outputs(), strict=True):
+        for axis, size in zip(output.type.tensor_type.shape.dim, value.shape, strict=False):
+            if isinstance(size, int) and axis.dim_param:
+                axis.dim_value, changed = size, True
+    if changed:
+        onnx.save(model, str(path))

@@ -14,7 +14,7 @@ import torch
 from tqdm.auto import tqdm
 
 from hf_slt.errors import ExportParityError
-from hf_slt.exporters.clips import CONDITIONS, longest_clip, random_clips
+from hf_slt.exporters.clips import conditions_of, longest_clip, random_clips
 from hf_slt.exporters.onnx_configs import TOLERANCE
 
 BATCH_SIZES, FRAMES = (1, 3), (7, 24, 64)
@@ -31,7 +31,7 @@ class Cell:
     Attributes:
         batch_size: Clips.
         frames: Frames of the longest.
-        condition: What the clips lack, one of `CONDITIONS`.
+        condition: What the clips lack, see [`conditions_of`].
         seed: Seed of the values.
     """
 
@@ -50,10 +50,11 @@ def make_cells(config: Any, more: int = 0) -> list[Cell]:
     A model with learned positions takes clips of `max_frames` states only: longer ones are cut to that.
     """
     longest = min(longest_clip(config) or max(FRAMES), max(FRAMES))
+    conditions = list(conditions_of(config))
     lengths = dict.fromkeys(min(frames, longest) for frames in FRAMES)
-    triples = [(size, frames, condition) for size in BATCH_SIZES for frames in lengths for condition in CONDITIONS]
+    triples = [(size, frames, condition) for size in BATCH_SIZES for frames in lengths for condition in conditions]
     draw = random.Random(0)
-    triples += [(draw.randint(1, 4), draw.randint(1, longest), draw.choice(CONDITIONS)) for _ in range(more)]
+    triples += [(draw.randint(1, 4), draw.randint(1, longest), draw.choice(conditions)) for _ in range(more)]
     return [Cell(*triple, seed) for seed, triple in enumerate(triples)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hf_slt.exporters.clips import random_clips
+from hf_slt.exporters.clips import longest_clip, random_clips
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.generation import INPUT_NAMES
 
@@ -26,7 +26,7 @@ class DictionaryModule(nn.Module):
 
     def __init__(self, model: nn.Module, outputs: dict[str, str]):
         super().__init__()
-        self.model, self.outputs = model, outputs
+        self.model, self.outputs = model.requires_grad_(False), outputs
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Compute the outputs for inputs under the names of the model; all of them must be given."""
@@ -51,10 +51,10 @@ def write_torchscript(model: nn.Module, config: Any, folder: Path) -> Path:
         folder: The folder to write to.
 
     Returns:
-        The file. `torch.jit.load(file)(inputs)` takes a dictionary with every input, masks included.
+        The file. `torch.jit.load(file)(inputs)` takes a dictionary with every input, masks included, and returns one:
+        `last_hidden_state` and `states_mask`, or `gloss_logits` and `category_logits`.
     """
-    inputs = random_clips(config, 2, 16, "missing_hands")
-    inputs["attention_mask"] = random_clips(config, 2, 16, "padding")["attention_mask"]
+    inputs = random_clips(config, 2, min(16, longest_clip(config) or 16), "padding")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # checks of shapes are left out of the trace on purpose
         traced = torch.jit.trace(DictionaryModule(model, output_names(config)).eval(), (inputs,), strict=False)

@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.arguments import ExportArguments
 from hf_slt.exporters.calibration import (
     check_calibration,
+    choose_clips,
     gloss_batches,
     load_gloss_data,
     load_translation_data,
     translation_batches,
 )
-from hf_slt.exporters.variant_scores import gloss_scorer, measure_variants, translation_scorer
+from hf_slt.exporters.report import describe_files
+from hf_slt.exporters.variant_scores import (
+    FRAMES,
+    NEW_TOKENS,
+    ROUNDS,
+    gloss_scorer,
+    measure_variants,
+    translation_scorer,
+)
 from hf_slt.exporters.variants import write_variants
 from hf_slt.models.gloss.checkpoint import read_gloss_folder
-from hf_slt.models.legacy.files import file_sha256
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.training.arguments import DataArguments
 from hf_slt.training.evaluation_checkpoints import open_checkpoints
@@ -43,19 +52,22 @@ class VariantPlan:
         num_threads: Threads while they are timed.
         calibration: Returns training clips as model inputs; None if there are none.
         score: Exported model -> its scores on held-out clips; None if there are no clips to score.
+        clips: Which clips these are, for the report.
     """
 
     kinds: list[str]
     num_threads: int
     calibration: Callable[[], Iterator[dict[str, torch.Tensor]]] | None = None
     score: Callable[[Any], dict[str, float]] | None = None
+    clips: dict[str, Any] = field(default_factory=dict)
 
     def write_and_measure(self, export_dir: Path) -> dict[str, Any]:
         """Write the variants into folders inside of an export, and measure them beside it.
 
         Returns:
-            `"fp32"` and each variant -> what [`measure_variants`] says; of a variant also `sha256` of its files, and
-            `written`, what [`write_variants`] says. Empty without variants.
+            `measured` (`num_threads`, `batch_size`, `frames`, `new_tokens`, `rounds`, and `clips` that were scored and
+            calibrated on) and `kinds`: `"fp32"` and each variant -> what [`measure_variants`] says; of a variant also
+            `files`, see [`describe_files`], and `written`, what [`write_variants`] says. Empty without variants.
         """
         if not self.kinds:
             return {}
@@ -63,9 +75,9 @@ class VariantPlan:
         logger.info("measuring the variants")
         measured = measure_variants(export_dir, self.kinds, self.score, self.num_threads)
         for kind, how in written.items():
-            hashes = {path.name: file_sha256(path) for path in sorted((export_dir / kind).glob("*.onnx*"))}
-            measured[kind] |= {"sha256": hashes, "written": how}
-        return measured
+            measured[kind] |= {"files": describe_files(export_dir / kind), "written": how}
+        sizes = {"batch_size": 1, "frames": FRAMES, "new_tokens": NEW_TOKENS, "rounds": ROUNDS}
+        return {"measured": {"num_threads": self.num_threads, **sizes, "clips": self.clips}, "kinds": measured}
 
 
 def plan_variants(config: Any, args: ExportArguments, data_args: DataArguments) -> VariantPlan:
@@ -82,10 +94,26 @@ def plan_variants(config: Any, args: ExportArguments, data_args: DataArguments) 
     """
     plan = VariantPlan(args.quantize, args.num_threads)
     is_translation = isinstance(config, MultiStreamConfig)
+    _check_flags(is_translation, args, data_args)
     if args.quantize:
         (_plan_translation if is_translation else _plan_gloss)(plan, args, data_args)
     check_calibration(args.quantize, plan.calibration is not None, is_translation)
     return plan
+
+
+def _check_flags(is_translation: bool, args: ExportArguments, data_args: DataArguments) -> None:
+    """Refuse clips of the other kind of model; say that clips are for variants."""
+    endings = ("_dir", "_index", "metadata_csv")
+    names = [item.name for item in fields(data_args) if item.name.endswith(endings) or item.name == "demo"]
+    translation = [name for name in names if getattr(data_args, name)]
+    own = ("keypoints", "features", "labels_csv", "calibration_labels_csv")
+    gloss = [name for name in own if getattr(args, name)]
+    if other := gloss if is_translation else translation:
+        flags = ", ".join("--" + name.replace("_", "-") for name in other)
+        kind = "translation model" if is_translation else "gloss classifier"
+        raise ConfigurationError(f"expected clips that a {kind} reads, found {flags}; leave them out")
+    if (translation or gloss) and not args.quantize:
+        logger.warning("clips are only used to calibrate and score variants: give --quantize, or leave them out")
 
 
 def _plan_translation(plan: VariantPlan, args: ExportArguments, data_args: DataArguments) -> None:
@@ -94,9 +122,12 @@ def _plan_translation(plan: VariantPlan, args: ExportArguments, data_args: DataA
     (checkpoint,) = open_checkpoints([args.checkpoint])
     processor, pose_key = checkpoint.processor, data_args.pose_key
     training, scored = load_translation_data(data_args, checkpoint)
+    indexes = data_args.corpus_paths(validation=None).indexes
     if training is not None:
         plan.calibration = lambda: translation_batches(training, processor, pose_key)
+        plan.clips["calibrated_on"] = {"index": str(indexes["train"]), "video_ids": training["video_id"][:]}
     if scored is not None and args.part == "full":
+        plan.clips["scored"] = {"index": str(indexes["test"]), "video_ids": scored["video_id"][:]}
         tokenize = checkpoint.run_config.get("bleu_tokenize", "13a")
         plan.score = translation_scorer(scored, processor, pose_key, tokenize)
 
@@ -111,5 +142,8 @@ def _plan_gloss(plan: VariantPlan, args: ExportArguments, data_args: DataArgumen
     training, scored = load_gloss_data(clips, args.calibration_labels_csv, config, extractor, splits)
     if training is not None:
         plan.calibration = lambda: gloss_batches(training, extractor)
+        files = [training.files[i] for i in choose_clips(len(training))]
+        plan.clips["calibrated_on"] = {"labels_csv": args.calibration_labels_csv, "files": files}
     if scored is not None:
+        plan.clips["scored"] = {"labels_csv": args.labels_csv, "files": list(scored.files)}
         plan.score = gloss_scorer(scored, extractor)

@@ -70,7 +70,7 @@ def measure_variants(
     Returns:
         `"fp32"` and each variant -> `bytes` (of the files that a model reads), `files` (name -> bytes), `latency_ms`
         (work -> `median`, `low`, `high`; milliseconds for one clip), `ratio` (work -> median over the rounds of its
-        time over that of fp32) and, where there are scores, `metrics` and `loss_points` (score -> what the variant
+        time over that of fp32) and, where there are scores, `metrics` and `points_lost` (score -> what the variant
         loses to fp32, in points of 100). Works are `encoder` and `generate` (greedy, 24 tokens), or `classifier`.
 
     Raises:
@@ -95,7 +95,7 @@ def measure_variants(
     if score is not None:
         for name, model in models.items():
             measured[name]["metrics"] = score(model)
-            measured[name]["loss_points"] = lost_points(measured[BASELINE]["metrics"], measured[name]["metrics"])
+            measured[name]["points_lost"] = lost_points(measured[BASELINE]["metrics"], measured[name]["metrics"])
     return measured
 
 

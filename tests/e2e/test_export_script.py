@@ -33,7 +33,7 @@ def test_the_report_has_size_time_and_scores_of_every_variant(exported):
     for kind, found in variants.items():
         assert set(found["latency_ms"]) == set(found["ratio"]) == {"encoder", "generate"}
         assert found["metrics"]["clips"] == 2 and 0 <= found["metrics"]["bleu"] <= 100
-        assert (found["loss_points"]["bleu"] == 0) or kind != "fp32"
+        assert (found["points_lost"]["bleu"] == 0) or kind != "fp32"
         if kind != "fp32":
             assert found["bytes"] < variants["fp32"]["bytes"]
             assert set(found["sha256"]) == {path.name for path in (exported / kind).glob("*.onnx")}
@@ -93,5 +93,5 @@ def test_a_classifier_with_variants(tmp_path):
     run_main("export_onnx", [*flags[:-1], *scored, "--torchscript", "--cache-dir", corpus.root / "cache"])
     report = read_json(tmp_path / "out" / "export_report.json")
     assert list(report["variants"]) == ["fp32", "int8"]
-    assert set(report["variants"]["int8"]["loss_points"]) >= {"accuracy", "category_accuracy"}
+    assert set(report["variants"]["int8"]["points_lost"]) >= {"accuracy", "category_accuracy"}
     assert set(report["parity"]) == {"onnx", "torchscript"}

@@ -5,7 +5,7 @@ import torch
 from export_factories import tiny_classifier
 from model_factories import tiny_config
 
-from hf_slt.exporters.clips import CONDITIONS, gloss_clips, multistream_clips, random_clips
+from hf_slt.exporters.clips import CONDITIONS, GLOSS_CONDITIONS, gloss_clips, multistream_clips, random_clips
 
 SHAPES = {
     "attention_mask": (3, 9),
@@ -47,10 +47,10 @@ def test_a_model_of_one_stream_keeps_it():
 
 def test_gloss_clips_have_holes_or_nothing_at_all():
     config = tiny_classifier("sign").config
-    masks = {condition: gloss_clips(config, 3, 9, condition)["attention_mask"] for condition in CONDITIONS}
-    assert masks["no_padding"].all() and not masks["missing_stream"][0].any() and masks["missing_stream"][1:].all()
-    assert 0 < masks["missing_hands"].sum() < 27 and masks["padding"][-1].all() and not masks["padding"].all()
-    clips = gloss_clips(config, 3, 9, "missing_hands")
+    masks = {condition: gloss_clips(config, 3, 9, condition)["attention_mask"] for condition in GLOSS_CONDITIONS}
+    assert masks["no_padding"].all() and not masks["nothing_detected"][0].any() and masks["missing_stream"][1:].all()
+    assert 0 < masks["holes"].sum() < 27 and masks["padding"][-1].all() and not masks["padding"].all()
+    clips = gloss_clips(config, 3, 9, "holes")
     assert clips["input_values"].shape == (3, 9, 6) and not clips["input_values"][clips["attention_mask"] == 0].any()
 
 

@@ -200,11 +200,13 @@ def test_a_trained_image_backbone_is_not_left_out_silently(tmp_path):
 def test_an_earlier_export_is_replaced_only_when_asked(tmp_path):
     GLOSS_MODELS["inception_gru"]().save_pretrained(tmp_path / "run")
     run(tmp_path / "run", tmp_path / "out")
-    (tmp_path / "out" / "stale.onnx").touch()
     with pytest.raises(ConfigurationError, match="or add --overwrite to replace an earlier export in it"):
         run(tmp_path / "run", tmp_path / "out")
     run(tmp_path / "run", tmp_path / "out", overwrite=True)
-    assert not (tmp_path / "out" / "stale.onnx").exists()
+    (tmp_path / "out" / "eval_test").mkdir()
+    with pytest.raises(ConfigurationError, match="which would be replaced, found eval_test; move it away"):
+        run(tmp_path / "run", tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / "model.onnx").is_file()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(ConfigurationError, match="expected an earlier export to overwrite .* found other content"):

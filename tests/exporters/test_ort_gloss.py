@@ -6,7 +6,7 @@ from export_factories import export, tiny_classifier
 
 from hf_slt import ORTGlossClassifier
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
-from hf_slt.exporters.clips import CONDITIONS, gloss_clips
+from hf_slt.exporters.clips import GLOSS_CONDITIONS, gloss_clips
 from hf_slt.exporters.registration import CLASSIFICATION_TASK
 
 VARIANTS = {
@@ -40,19 +40,19 @@ def test_every_family_gives_the_same_scores(variant, tmp_path):
     model = tiny_classifier(family, **fields)
     exported = ORTGlossClassifier.from_pretrained(export(model, tmp_path, CLASSIFICATION_TASK), num_threads=1)
     for batch_size, frames in ((1, 1), (1, 9), (3, 2), (3, 40)):
-        for condition in CONDITIONS:
+        for condition in GLOSS_CONDITIONS:
             clips = gloss_clips(model.config, batch_size, frames, condition, seed=frames)
             assert max(differences(model, exported, clips)) < 1e-5, (batch_size, frames, condition)
 
 
 def test_what_stands_in_masked_frames_does_not_matter(classifier, exported):
-    clips = gloss_clips(classifier.model.config, 3, 9, "missing_hands")
+    clips = gloss_clips(classifier.model.config, 3, 9, "holes")
     garbage = clips["input_values"].masked_fill(clips["attention_mask"][..., None] == 0, float("nan"))
     assert max(differences(classifier.model, exported, clips, input_values=garbage)) < 1e-5
 
 
 def test_other_types_of_numbers(classifier, exported):
-    clips = gloss_clips(classifier.model.config, 3, 9, "missing_hands")
+    clips = gloss_clips(classifier.model.config, 3, 9, "holes")
     values, mask = clips["input_values"], clips["attention_mask"]
     assert max(differences(classifier.model, exported, clips, input_values=values.double())) < 1e-5
     assert max(differences(classifier.model, exported, clips, attention_mask=mask.bool())) < 1e-5

@@ -49,7 +49,7 @@ def test_a_translation_model_is_measured(tmp_path):
         for latency in figures["latency_ms"].values():
             assert 0 < latency["low"] <= latency["median"] <= latency["high"]
         assert {"clips", "loss", "bleu", "chrf", "cer", "wer"} <= set(figures["metrics"])
-        assert set(figures["loss_points"]) == {"bleu", "chrf", "cer", "wer"}
+        assert set(figures["points_lost"]) == {"bleu", "chrf", "cer", "wer"}
     assert measured["fp32"]["ratio"] == {"encoder": 1.0, "generate": 1.0}
     assert measured["int8"]["bytes"] < measured["fp32"]["bytes"]
     assert measured["int8"]["metrics"]["loss"] != measured["fp32"]["metrics"]["loss"]
@@ -69,7 +69,7 @@ def test_a_classifier_is_measured(tmp_path):
     measured = measure_variants(folder, ["fp16"], scorer, rounds=2, frames=7)
     assert list(measured["fp16"]["ratio"]) == ["classifier"]
     scores = ("accuracy", "top5_accuracy", "macro_f1", "category_accuracy")
-    assert set(measured["fp16"]["loss_points"]) == set(scores)
+    assert set(measured["fp16"]["points_lost"]) == set(scores)
     found = scorer(ORTGlossClassifier.from_pretrained(folder))
     assert found == measured["fp32"]["metrics"]
     assert found["clips"] == 4 and found["top5_accuracy"] == 1.0 and found["accuracy"] in (0, 0.25, 0.5, 0.75, 1)
