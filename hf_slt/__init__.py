@@ -42,7 +42,8 @@ _EXPORTS = {
     "HfSltError": "hf_slt.errors",
 }
 
-__all__ = ["__version__", *_EXPORTS]
+# Models on ONNX Runtime need the extra `onnx`: `from hf_slt import *` works without it.
+__all__ = ["__version__", *(name for name in _EXPORTS if not name.startswith("ORT"))]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,16 +9,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from hf_slt.errors import ConfigurationError
+from hf_slt.errors import ConfigurationError, MissingDependencyError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.append(str(SCRIPTS))  # the scripts import each other as siblings
 
 import benchmark  # noqa: E402
 import benchmark_baseline  # noqa: E402
-import benchmark_export  # noqa: E402
 import benchmark_gloss  # noqa: E402
 import benchmark_times  # noqa: E402
+
+try:
+    import benchmark_export
+except MissingDependencyError as error:
+    benchmark_export, missing = None, str(error)
+else:
+    missing = ""
+needs_exports = pytest.mark.skipif(bool(missing), reason=f"no export is measured: {missing}")
 
 
 def plain_name(name: str) -> str:
@@ -171,6 +178,7 @@ def test_times_are_of_a_clip_and_divided_by_the_side_they_are_beside():
     assert [line[:end].split()[-1] for end in ends] == ["64", "2", "400.00", "100.00", "50.00"]
 
 
+@needs_exports
 def test_a_quick_run_measures_exports_that_compute_what_the_models_do(tmp_path, capsys, monkeypatch):
     outputs, interleave = {}, benchmark.interleave
 
@@ -207,6 +215,7 @@ def test_a_quick_run_measures_exports_that_compute_what_the_models_do(tmp_path, 
     assert lines[-2].startswith("ms a clip in batches of 2, median of 2 rounds") and "random weights" in lines[-1]
 
 
+@needs_exports
 def test_trained_models_are_measured_in_place_of_random_ones(tmp_path):
     model = benchmark_export.save_random({"tiny": benchmark_export.quick_configs()["sign_transformer"]}, tmp_path)
     args = benchmark.parse(["export", "--checkpoint", str(model["tiny"]), "--threads", "1", "--frames", "3", "4"])
@@ -221,6 +230,7 @@ def test_trained_models_are_measured_in_place_of_random_ones(tmp_path):
         next(benchmark_export.open_models(args, tmp_path / "none"))
 
 
+@needs_exports
 def test_random_models_are_the_same_ones_each_time(tmp_path):
     configs = {"tiny": benchmark_export.quick_configs()["sign_transformer"]}
     files = []
@@ -230,6 +240,7 @@ def test_random_models_are_the_same_ones_each_time(tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+@needs_exports
 def test_the_models_of_the_table_have_default_sizes():
     configs = benchmark_export.default_configs()
     pose, images, *classifiers = configs.values()

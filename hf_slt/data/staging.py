@@ -60,17 +60,17 @@ def staged_folder(
     Raises:
         ConfigurationError: See `require_writable`; raised before anything is written.
     """
-    target = Path(target).absolute()
-    require_writable(target, overwrite, marks, what)
+    target = Path(target).resolve()  # a link to a folder is written where it leads to
     try:
+        require_writable(target, overwrite, marks, what)
         target.parent.mkdir(parents=True, exist_ok=True)
+        staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
     except OSError as error:
         raise ConfigurationError(
             f"expected an output folder that can be made, found {target}: {error.strerror}; choose another one"
         ) from error
-    staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
     try:
         yield staging
         if overwrite and target.exists():

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.flags import check_ranges, flag
+from hf_slt.training.flags import flag, out_of_range
 
 PARTS = ("full", "encoder")
 VARIANTS = ("int8", "int8-static", "fp16", "bf16")
@@ -22,11 +22,12 @@ class ExportArguments:
     torchscript: bool = flag(False, "Also write the encoder, or the classifier, as TorchScript.")
     quantize: list[str] = flag(
         [],
-        f"Variants to write beside fp32, each in a folder of its own: {', '.join(VARIANTS)}. Several after one flag.",
+        "Variants to write beside fp32, each in a folder of its own; several after one flag. int8: products in 8 bits; "
+        "int8-static: convolutions too, calibrated on training clips; fp16, bf16: weights stored in 16 bits.",
         action="extend",
     )
     validate: int = flag(0, "Compare on this many further random batches, beyond the 24 that always are.")
-    overwrite: bool = flag(False, "Replace an earlier export in the output folder.")
+    overwrite: bool = flag(False, "Replace an earlier export; other files in its folder are an error.")
     num_threads: int = flag(1, "Threads of torch and ONNX Runtime while they are compared and timed.")
     keypoints: str | None = flag(None, "Gloss: folder of landmark clips, to score and to calibrate variants on.")
     features: str | None = flag(None, "Gloss: the same for image features.")
@@ -37,8 +38,8 @@ class ExportArguments:
     cache_dir: str | None = flag(None, "Gloss: folder of the tables that clips are kept in (default: datasets cache).")
 
     def __post_init__(self) -> None:
-        check_ranges(self, {"validate": (0, math.inf), "num_threads": (1, math.inf)})
-        problems = [
+        problems = out_of_range(self, {"validate": (0, math.inf), "num_threads": (1, math.inf)})
+        problems += [
             f"expected --{name} FOLDER, found none" for name in ("checkpoint", "output") if not getattr(self, name)
         ]
         if self.part not in PARTS:

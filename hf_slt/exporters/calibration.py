@@ -28,6 +28,7 @@ from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import clip_digests
 
 CALIBRATION_CLIPS = 100
+_HELD_OUT = ("validation", "test")
 _REPORT = "contract_report.json"
 
 
@@ -90,10 +91,13 @@ def load_translation_data(
             skip_invalid=data_args.skip_invalid,
             allow_missing_streams=data_args.allow_missing_streams,
         )
-    scored = corpus.get("test")
+    training, scored = corpus.get("train"), corpus.get("test")
     if scored is not None and not allow_overlap:
         check_overlap([model], [scored])
-    return corpus.get("train"), scored
+    if training is not None:
+        held_out = {i: split for split in _HELD_OUT for i in model.splits.get(split, {}).get("video_ids", ())}
+        _refuse({i: f"it is in the {held_out[i]} split" for i in training["video_id"][:] if i in held_out})
+    return training, scored
 
 
 def _write_chosen(index: Path, folder: Path, encoding: str) -> Path:
@@ -144,9 +148,22 @@ def load_gloss_data(
         loaded[name] = build_gloss_datasets(reports[name], extractor, config.num_categories)["test"]
     if "scored" in reports and not args.allow_overlap:
         check_unseen(reports["scored"], splits)
+    if "calibration" in reports:
+        digests = clip_digests(reports["calibration"], "test")
+        held_out = {digest: split for split in _HELD_OUT for digest in splits.get(split, {}).get("digests", ())}
+        found = {file: held_out[digest] for file, digest in digests.items() if digest in held_out}
+        _refuse({file: f"its content is in the {split} split" for file, split in found.items()})
     if len(reports) == 2:
         _check_apart(reports["calibration"], reports["scored"])
     return loaded.get("calibration"), loaded.get("scored")
+
+
+def _refuse(found: dict[str, str]) -> None:
+    """Raise `DataContractError` for clips to calibrate on that the run held out: clip -> where it is."""
+    fix = "calibrate on clips of the training split"
+    problems = [Problem(clip, "a clip that the model was trained on", where, fix) for clip, where in found.items()]
+    if problems:
+        raise DataContractError(problems, headline="clips that were held out say nothing once they are calibrated on")
 
 
 def _check_apart(calibration: GlossContractReport, scored: GlossContractReport) -> None:

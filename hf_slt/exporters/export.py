@@ -90,14 +90,22 @@ def run_export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any
         DataContractError: The clips are not usable.
     """
     require_onnx("optimum.onnxruntime")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(args.num_threads)
+    try:
+        return _export(args, data_args)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _export(args: ExportArguments, data_args: DataArguments) -> dict[str, Any]:
     from hf_slt.exporters.report import EXPORT_REPORT, describe_files, versions
     from hf_slt.exporters.variant_plan import plan_variants
 
-    target = Path(args.output).absolute()
+    target = Path(args.output).resolve()
     require_writable(target, args.overwrite, **_STAGED)
-    require_export_alone(target)
+    require_replaceable(target, Path(args.checkpoint))
     source = open_source(args)
-    torch.set_num_threads(args.num_threads)
     variants = plan_variants(source.config, args, data_args)
     with staged_folder(target, args.overwrite, **_STAGED) as folder:
         report = describe_source(source)
@@ -161,8 +169,17 @@ def open_source(args: ExportArguments) -> Source:
     return Source(path, config, args.part, processor)
 
 
-def require_export_alone(target: Path) -> None:
-    """Raise `ConfigurationError` if a folder to replace holds what no export wrote there, results for example."""
+def require_replaceable(target: Path, checkpoint: Path) -> None:
+    """Refuse a folder that would take something with it when it is replaced.
+
+    Raises:
+        ConfigurationError: The checkpoint lies in it, or what no export wrote there, results for example.
+    """
+    if checkpoint.resolve().is_relative_to(target):
+        raise ConfigurationError(
+            f"expected an output folder beside the checkpoint, found the checkpoint {checkpoint} in {target}, which "
+            f"would be replaced; choose another one"
+        )
     report = target / "export_report.json"
     if not report.is_file():
         return

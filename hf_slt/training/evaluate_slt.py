@@ -90,7 +90,8 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     report = build_report(results, **common)
     if several:
         write_report(output_dir, report)
-        logger.info(format_spread(report))
+        if report["std"] is not None:
+            logger.info(format_spread(report))
     logger.info(f"results in {output_dir}")
     return report
 
@@ -132,7 +133,8 @@ def format_spread(report: dict[str, Any]) -> str:
     """Format mean and standard deviation of the main scores as one line."""
     mean, std = report["mean"], report["std"]
     parts = [f"{label} {mean[name]:.2f} ± {std[name]:.2f}" for name, label in SHOWN_METRICS.items()]
-    return f"mean ± standard deviation of {len(report['checkpoints'])} models: {' | '.join(parts)}"
+    trained = sum(entry["runtime"] != "onnxruntime" for entry in report["checkpoints"])
+    return f"mean ± standard deviation of {trained} models: {' | '.join(parts)}"
 
 
 def evaluation_paths(

@@ -21,17 +21,22 @@ def flag(default: Any, help: str, aliases: tuple[str, ...] = (), **metadata: Any
 
 
 def check_ranges(arguments: Any, ranges: dict[str, tuple[float, float]]) -> None:
-    """Raise `ConfigurationError` that lists every number outside of its range; None is in any range.
+    """Raise `ConfigurationError` that lists every number outside of its range, see [`out_of_range`]."""
+    if wrong := out_of_range(arguments, ranges):
+        raise ConfigurationError("; ".join(wrong))
+
+
+def out_of_range(arguments: Any, ranges: dict[str, tuple[float, float]]) -> list[str]:
+    """Return a line for each number outside of its range; None is in any range.
 
     Args:
         arguments: A dataclass of arguments.
         ranges: Field -> smallest and largest value.
     """
     values = {name: getattr(arguments, name) for name in ranges}
-    wrong = [
-        f"--{name.replace('_', '-')} {f'in [{low}, {high}]' if high < math.inf else f'of {low} or more'}, found {value}"
+    return [
+        f"expected --{name.replace('_', '-')} "
+        f"{f'in [{low}, {high}]' if high < math.inf else f'of {low} or more'}, found {value}"
         for (name, value), (low, high) in zip(values.items(), ranges.values(), strict=True)
         if value is not None and not low <= value <= high
     ]
-    if wrong:
-        raise ConfigurationError(f"expected {'; expected '.join(wrong)}")

@@ -33,7 +33,9 @@ def print_help(description: str, groups: Sequence[type]) -> None:
         section = parser.add_argument_group(group.__name__, group.__doc__)
         for item in (item for item in fields(group) if item.init):
             default = item.default_factory() if callable(item.default_factory) else item.default
-            shown = f"{item.metadata['help']} (default: {default})".replace("%", "%%")
+            says_it = "(default" in item.metadata["help"] or default in (None, [])
+            shown = item.metadata["help"] + ("" if says_it else f" (default: {default})")
+            shown = shown.replace("%", "%%")
             names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
             section.add_argument(*(name for name in names if "_" not in name), metavar="", help=shown)
     parser.print_help()
