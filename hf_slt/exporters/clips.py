@@ -14,8 +14,9 @@ from hf_slt.models.multistream.generation import INPUT_NAMES
 CONDITIONS = {
     "no_padding": "nothing",
     "padding": "clips of several lengths, filled up",
-    "missing_hands": "half of the hand crops and landmarks; the left hand in all of the first clip",
-    "missing_stream": "the first stream; of a model with one stream, all of the first clip",
+    "missing_hands": "half of the hand crops and landmarks; the left hand in all of the first clip, the pose in every "
+    "fourth frame",
+    "missing_stream": "one stream, which the seed chooses; of a model with one stream, all of the first clip",
 }
 GLOSS_CONDITIONS = {
     "no_padding": CONDITIONS["no_padding"],
@@ -50,7 +51,7 @@ def multistream_clips(
         batch_size: B.
         frames: T.
         condition: What the clips lack, one of `CONDITIONS`.
-        seed: Seed of the values.
+        seed: Seed of the values; so many seeds in a row as there are conditions choose the same stream to be missing.
     """
     generator = torch.Generator().manual_seed(seed)
     has_one = len(config.streams) == 1
@@ -68,6 +69,7 @@ def multistream_clips(
             found = seen[..., None].expand(points.shape[:-1]).bool()
             if condition == "missing_hands":
                 found = found & (torch.rand(found.shape, generator=generator) < 0.5)
+                found[:, 1::4] = False
             inputs["pose_values"] = (points * found[..., None]).flatten(2)
             inputs["pose_mask"] = found.long()
         else:
@@ -76,7 +78,8 @@ def multistream_clips(
             inputs[INPUT_NAMES[stream]] = pixels * seen[..., None, None, None]
             inputs[f"{stream}_mask"] = seen
     if condition == "missing_stream" and not has_one:
-        stream = config.streams[0]
+        # The parity cells count seeds up while they go round the conditions: the quotient goes round the streams.
+        stream = config.streams[seed // len(CONDITIONS) % len(config.streams)]
         del inputs[INPUT_NAMES[stream]], inputs[f"{stream}_mask"]
     return inputs
 

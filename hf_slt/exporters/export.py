@@ -258,7 +258,7 @@ def compare_onnx(source: Source, model: Any, folder: Path, args: ExportArguments
     threads = args.num_threads
     if not source.is_translation:
         export = ORTGlossClassifier.from_pretrained(folder, num_threads=threads)
-        compare_cell = parity.compare_classifiers(model, lambda inputs: tuple(export(**inputs).to_tuple()))
+        compare_cell = parity.compare_classifiers(model, lambda inputs: export(**inputs))
     elif source.part == "encoder":
         encoder = open_encoder(folder, source.config, threads)
         compare_cell = parity.compare_encoders(model, lambda inputs: encoder(**inputs).to_tuple())
@@ -275,21 +275,25 @@ def compare_onnx(source: Source, model: Any, folder: Path, args: ExportArguments
 def write_and_compare_torchscript(source: Source, model: Any, folder: Path, args: ExportArguments) -> dict[str, Any]:
     """Write TorchScript of the encoder or classifier, read it again and compare it, see [`compare`]."""
     from hf_slt.exporters import parity
-    from hf_slt.exporters.torchscript import all_inputs, output_names, write_torchscript
+    from hf_slt.exporters.torchscript import all_inputs, write_torchscript
 
     config = source.config
     model = model.get_encoder() if source.is_translation and source.part == "full" else model
     logger.info("writing TorchScript")
     loaded = torch.jit.load(str(write_torchscript(model, config, folder)))
-    names = output_names(config).values()
 
-    def compute(inputs: parity.Inputs) -> tuple[torch.Tensor, ...]:
-        outputs = loaded(all_inputs(config, inputs))
-        return tuple(outputs[name] for name in names)
+    def compute(inputs: parity.Inputs) -> dict[str, torch.Tensor]:
+        return loaded(all_inputs(config, inputs))
 
-    comparing = parity.compare_encoders if source.is_translation else parity.compare_classifiers
-    cells = parity.make_cells(config, args.validate)
-    return parity.compare("TorchScript", cells, config, comparing(model, compute))
+    def encode(inputs: parity.Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs = compute(inputs)
+        return outputs["last_hidden_state"], outputs["states_mask"]
+
+    if source.is_translation:
+        compare_cell = parity.compare_encoders(model, encode)
+    else:
+        compare_cell = parity.compare_classifiers(model, compute)
+    return parity.compare("TorchScript", parity.make_cells(config, args.validate), config, compare_cell)
 
 
 def log_export(report: dict[str, Any], target: Path) -> None:

@@ -170,7 +170,7 @@ class MultiStreamOnnxConfig(_base.OnnxSeq2SeqConfigWithPast):
         if getattr(model, "ctc_head", None) is not None:
             torch.onnx.export(
                 model.ctc_head,
-                (torch.randn(2, 16, self._config.d_model, dtype=_dtype(self.float_dtype)),),
+                (torch.randn(2, 16, self._config.d_model, dtype=_dtype(self.float_dtype), device=model.device),),
                 str(Path(path) / CTC_HEAD),
                 input_names=["last_hidden_state"],
                 output_names=["ctc_logits"],

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from hf_slt.errors import ConfigurationError
-from hf_slt.exporters.ort_loading import ExportedModelMixin
+from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.exporters.ort_loading import ExportedModelMixin, as_mask, as_values, check_asked_outputs
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.auto import GLOSS_FAMILIES
 from hf_slt.models.gloss.heads import classifier_output
@@ -18,7 +18,9 @@ _modeling = require_onnx("optimum.onnxruntime.modeling")
 
 
 class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
-    """An exported gloss classifier of any family; takes and returns what the PyTorch model does.
+    """An exported gloss classifier of any family; takes what the PyTorch model does, and returns the same scores.
+
+    Hidden states are not in the files: asking for them is an error.
 
     Example:
         >>> model = ORTGlossClassifier.from_pretrained("out")
@@ -40,6 +42,7 @@ class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
         attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         category_labels: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> GlossClassifierOutput | tuple:
         r"""Classify a batch of clips.
@@ -49,15 +52,20 @@ class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
             attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): 1 = real frame; `None`: every frame is real.
             labels (`torch.LongTensor` of shape `(B,)`, *optional*): Glosses; -100 = unknown.
             category_labels (`torch.LongTensor` of shape `(B,)`, *optional*): Categories; -100 = unknown.
+            output_hidden_states (`bool`, *optional*): Not available: true is an error.
             return_dict (`bool`, *optional*): Return a `GlossClassifierOutput` (default) or a tuple.
 
         Raises:
-            DimensionMismatchError: `input_values` is of another shape than expected.
-            ConfigurationError: `attention_mask` is, or there are category labels and no category head.
+            DimensionMismatchError: `input_values` is of another shape than expected, or there is no clip or frame.
+            ConfigurationError: `attention_mask` is, there are category labels and no category head, or hidden states
+                are asked for.
         """
-        input_values = torch.as_tensor(input_values)
-        attention_mask = None if attention_mask is None else torch.as_tensor(attention_mask)
+        check_asked_outputs(output_hidden_states=output_hidden_states)
+        input_values = as_values("input_values", input_values)
+        attention_mask = None if attention_mask is None else as_mask("attention_mask", attention_mask)
         real_frames(input_values, attention_mask, self.config.input_size)  # says what shape is wrong
+        if not len(input_values):
+            raise DimensionMismatchError(f"expected at least one clip, found {tuple(input_values.shape)}")
         if attention_mask is None:
             attention_mask = torch.ones(input_values.shape[:2], dtype=torch.long)
         inputs = self._prepare_onnx_inputs(True, {"input_values": input_values, "attention_mask": attention_mask})

@@ -12,9 +12,10 @@ from transformers import AutoModelForSeq2SeqLM
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
-from hf_slt.exporters.clips import longest_clip
-from hf_slt.exporters.onnx_configs import BATCH, CTC_HEAD, FRAMES, DecoderSizes
-from hf_slt.exporters.ort_loading import ExportedModelMixin, session_options
+from hf_slt.exporters.onnx_configs import CTC_HEAD, DecoderSizes
+from hf_slt.exporters.onnx_files import DECODER, DECODER_WITH_PAST, MERGED_DECODER
+from hf_slt.exporters.ort_encoder import ENCODER_FILE, ORTMultiStreamEncoder, open_encoder
+from hf_slt.exporters.ort_loading import ExportedModelMixin, as_mask, as_values, check_asked_outputs, session_options
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerationMixin
@@ -23,76 +24,7 @@ from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOut
 onnxruntime = require_onnx("onnxruntime")
 _seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
 
-
-class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
-    """The stream encoder; streams and masks that are not given are made up as the PyTorch model understands them."""
-
-    def __init__(self, config: MultiStreamConfig, *args: Any, **kwargs: Any):
-        super().__init__(config, *args, **kwargs)
-        self.main_input_name = INPUT_NAMES[config.streams[-1]]
-
-    def forward(self, **kwargs: torch.Tensor | None) -> MultiStreamEncoderOutput:
-        """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`]; others are not read.
-
-        Raises:
-            ConfigurationError: No stream was given, or streams of other lengths or sizes than expected.
-        """
-        given = {name: value for name, value in kwargs.items() if name in self.input_names and value is not None}
-        streams = [stream for stream in self.config.streams if INPUT_NAMES[stream] in given]
-        if not streams:
-            names = [INPUT_NAMES[stream] for stream in self.config.streams]
-            raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
-        # As in PyTorch, the mask of a stream that is not given says nothing.
-        names = ("attention_mask", *(name for stream in streams for name in (INPUT_NAMES[stream], f"{stream}_mask")))
-        given = {name: torch.as_tensor(given[name]) for name in names if name in given}
-        self._check_shapes({name: tuple(value.shape) for name, value in given.items()})
-        inputs = {**self._absent(given, *given[INPUT_NAMES[streams[0]]].shape[:2]), **given}
-        outputs = self.session.run(None, self._prepare_onnx_inputs(True, inputs))
-        outputs = self._prepare_onnx_outputs(True, outputs)
-        return MultiStreamEncoderOutput(outputs["last_hidden_state"], attention_mask=outputs["states_mask"])
-
-    def _check_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Raise `ConfigurationError` for inputs that the graph would refuse, or silently broadcast."""
-        wrong = []
-        for name, shape in shapes.items():
-            expected = self.input_shapes[name]
-            axes = [size for size, found in zip(expected, shape, strict=False) if size in (found, BATCH, FRAMES)]
-            if len(expected) != len(shape) or len(axes) != len(shape):
-                sizes = ("B", "T", *expected[2:])
-                wrong.append(f"{name} ({', '.join(map(str, sizes))}), found {shape}")
-        if wrong:
-            raise DimensionMismatchError(f"expected {'; '.join(wrong)}")
-        frames = {name: shape[:2] for name, shape in shapes.items()}
-        if len(set(frames.values())) > 1:
-            raise ConfigurationError(f"expected streams of the same number of clips and frames (B, T), found {frames}")
-        longest, length = longest_clip(self.config), next(iter(frames.values()))[1]
-        if longest is not None and length > longest:
-            raise ConfigurationError(
-                f"expected clips of at most {longest} frames, since positions are learned, found {length}; lower "
-                f"sequence_length"
-            )
-
-    def _absent(self, given: dict[str, torch.Tensor], batch_size: int, frames: int) -> dict[str, torch.Tensor]:
-        """Return what stands for streams and masks that are not given: seen nowhere, and hiding nothing."""
-        inputs = {}
-        for name in self.input_names.keys() - given.keys():
-            shape = [size if isinstance(size, int) else None for size in self.input_shapes[name][2:]]
-            stream = name.removesuffix("_mask")
-            is_seen = stream == "attention" or INPUT_NAMES.get(stream) in given
-            fill = 1 if name.endswith("_mask") and is_seen else 0
-            dtype = torch.long if name.endswith("_mask") else torch.float32
-            inputs[name] = torch.full((batch_size, frames, *shape), fill, dtype=dtype)
-        return inputs
-
-
-def open_encoder(
-    folder: str | Path, config: MultiStreamConfig, num_threads: int | None = None
-) -> ORTMultiStreamEncoder:
-    """Open an encoder that was exported alone (`model.onnx`); it is called like the PyTorch encoder."""
-    session = onnxruntime.InferenceSession(
-        str(Path(folder) / "model.onnx"), session_options(num_threads), providers=["CPUExecutionProvider"]
-    )
-    return ORTMultiStreamEncoder(config, session)
+__all__ = ["ORTMultiStreamEncoder", "ORTMultiStreamForConditionalGeneration", "open_encoder"]
 
 
 class ORTTextDecoder(_seq2seq.ORTDecoderForSeq2Seq):
@@ -119,8 +51,6 @@ class ORTMultiStreamForConditionalGeneration(
     _ort_decoder_class = ORTTextDecoder
 
     def __init__(self, *, config: Any = None, **kwargs: Any):
-        if not isinstance(config, MultiStreamConfig):
-            raise ConfigurationError(f"expected an exported translation model, found one of type '{config.model_type}'")
         super().__init__(config=config, **kwargs)
         self.main_input_name = self.encoder.main_input_name
         self.ctc_head = self._open_ctc_head()
@@ -133,17 +63,31 @@ class ORTMultiStreamForConditionalGeneration(
             model_id: The folder of the export, or its name on the hub.
             use_merged: Decode with `decoder_model_merged.onnx`, which needs half the memory, and not with the pair of
                 files without and with cache, which is up to a tenth faster. By default the pair, where it is there.
-            kwargs: `num_threads`, and what optimum's `ORTModel.from_pretrained` takes.
+            kwargs: `num_threads`, and what optimum's `ORTModel.from_pretrained` takes. `use_cache` is by default
+                false for a folder whose only decoder knows no cache: it was exported as `text2text-generation`.
 
         Raises:
-            ConfigurationError: It holds no exported translation model.
+            ConfigurationError: It holds no exported translation model, or the encoder alone.
         """
-        if use_merged is None and (Path(model_id) / "decoder_with_past_model.onnx").is_file():
-            use_merged = False
+        if isinstance(model_id, (str, Path)):
+            folder = Path(model_id, kwargs.get("subfolder", ""))
+            if use_merged is None and (folder / DECODER_WITH_PAST).is_file():
+                use_merged = False
+            cached = (DECODER_WITH_PAST, MERGED_DECODER)
+            if (folder / DECODER).is_file() and not any((folder / name).is_file() for name in cached):
+                kwargs.setdefault("use_cache", False)
         return super().from_pretrained(model_id, use_merged=use_merged, **kwargs)
 
     @classmethod
     def _from_pretrained(cls, model_id: str | Path, config: Any, **kwargs: Any) -> Any:
+        if not isinstance(config, MultiStreamConfig):
+            raise ConfigurationError(f"expected an exported translation model, found one of type '{config.model_type}'")
+        folder = Path(model_id, kwargs.get("subfolder", ""))
+        if (folder / ENCODER_FILE).is_file() and not any(folder.glob("*decoder*.onnx")):
+            raise ConfigurationError(
+                f"expected an exported translation model, found an encoder without its decoder in '{folder}'; export "
+                f"with --part full, or use ORTMultiStreamEncoder"
+            )
         if getattr(config, "ctc_weight", 0) and not Path(model_id).is_dir():
             # optimum fetches from the hub what it knows of: encoder and decoder.
             names = ("subfolder", "revision", "force_download", "local_files_only", "cache_dir", "token")
@@ -176,7 +120,7 @@ class ORTMultiStreamForConditionalGeneration(
             )
         if self.ctc_head is None:
             return None
-        (logits,) = self.ctc_head.run(None, {"last_hidden_state": states.numpy(force=True)})
+        (logits,) = self.ctc_head.run(None, {"last_hidden_state": states.float().numpy(force=True)})
         return torch.from_numpy(logits).to(states.device)
 
     def forward(
@@ -191,17 +135,38 @@ class ORTMultiStreamForConditionalGeneration(
         right_hand_mask: torch.Tensor | None = None,
         pose_mask: torch.Tensor | None = None,
         decoder_input_ids: torch.Tensor | None = None,
-        encoder_outputs: MultiStreamEncoderOutput | None = None,
+        decoder_attention_mask: torch.Tensor | None = None,
+        encoder_outputs: MultiStreamEncoderOutput | tuple | None = None,
         past_key_values: tuple[tuple[torch.Tensor, ...], ...] | None = None,
         labels: torch.Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs: Any,
-    ) -> Seq2SeqLMOutput:
+        cache_position: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Seq2SeqLMOutput | tuple:
         r"""Score target sentences; the arguments are those of [`MultiStreamForConditionalGeneration.forward`].
 
+        `past_key_values` are those of an earlier call, a tuple; they say the positions of the tokens, and
+        `cache_position` is not read. The decoder has no mask of its own: a `decoder_attention_mask` has to be all ones.
+
         Returns:
-            `loss` (if there are labels), `logits (B, N, V)`, `past_key_values`, `encoder_last_hidden_state (B, T', D)`.
+            `loss` (if there are labels), `logits (B, N, V)`, `past_key_values`, `encoder_last_hidden_state (B, T', D)`;
+            a tuple if `return_dict` is false. These states are the encoder's own: with `config.bridge` PyTorch returns
+            them as the decoder sees them, of its width, and here the bridge is a part of the decoder's file.
+
+        Raises:
+            ConfigurationError: Neither labels nor tokens are given, streams, tokens or a cache that the files do not
+                take, or attentions or hidden states are asked for.
         """
+        check_asked_outputs(output_attentions=output_attentions, output_hidden_states=output_hidden_states)
+        use_cache = labels is None and (self.config.use_cache if use_cache is None else use_cache)
+        self._check_decoder_inputs(decoder_attention_mask, past_key_values, use_cache)
+        if decoder_input_ids is None and labels is not None:
+            decoder_input_ids = shift_right(labels, self.config.pad_token_id, self.config.decoder_start_token_id)
+        if decoder_input_ids is None:
+            raise ConfigurationError("expected labels or decoder_input_ids, the tokens to score, found neither")
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
                 face_pixel_values=face_pixel_values,
@@ -214,12 +179,14 @@ class ORTMultiStreamForConditionalGeneration(
                 right_hand_mask=right_hand_mask,
                 pose_mask=pose_mask,
             )
-        if decoder_input_ids is None and labels is not None:
-            decoder_input_ids = shift_right(labels, self.config.pad_token_id, self.config.decoder_start_token_id)
-        use_cache = labels is None and (self.config.use_cache if use_cache is None else use_cache)
-        states, mask = encoder_outputs[0], self.states_mask(encoder_outputs, attention_mask)
-        if mask is None:
-            mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+        states = as_values("encoder_outputs", encoder_outputs[0])
+        mask = self.states_mask(encoder_outputs, attention_mask)
+        mask = torch.ones(states.shape[:2], dtype=torch.long) if mask is None else as_mask("attention_mask", mask)
+        if decoder_input_ids.dim() != 2 or len(decoder_input_ids) != len(states) or not decoder_input_ids.numel():
+            raise DimensionMismatchError(
+                f"expected tokens (B, N) of {len(states)} clips, at least one of each, found "
+                f"{tuple(decoder_input_ids.shape)}"
+            )
         has_own_decoder = past_key_values is not None and self.decoder_with_past is not None
         outputs = (self.decoder_with_past if has_own_decoder else self.decoder)(
             input_ids=decoder_input_ids,
@@ -228,12 +195,38 @@ class ORTMultiStreamForConditionalGeneration(
             past_key_values=past_key_values,
             use_cache=use_cache,
         )
-        return Seq2SeqLMOutput(
-            loss=None if labels is None else sequence_loss(outputs.logits, labels),
+        output = Seq2SeqLMOutput(
+            loss=None if labels is None else sequence_loss(outputs.logits, labels, num_items_in_batch),
             logits=outputs.logits,
             past_key_values=outputs.past_key_values,
             encoder_last_hidden_state=states,
         )
+        return output if return_dict in (None, True) else output.to_tuple()
+
+    def _check_decoder_inputs(self, mask: torch.Tensor | None, past_key_values: Any, use_cache: bool) -> None:
+        if mask is not None and not bool(as_mask("decoder_attention_mask", mask).all()):
+            raise ConfigurationError(
+                "expected a decoder_attention_mask of ones, since the exported decoder takes none, found zeros; score "
+                "sentences of several lengths with labels that end in -100"
+            )
+        if past_key_values is not None and not isinstance(past_key_values, tuple):
+            raise ConfigurationError(
+                f"expected past_key_values as this model returns them, a tuple, found {type(past_key_values).__name__}"
+            )
+        if (use_cache or past_key_values is not None) and not self.can_use_cache:
+            raise ConfigurationError(
+                "expected no cache, since none of the loaded decoders knows one, found use_cache=True or "
+                "past_key_values; export with the task text2text-generation-with-past, and load with use_cache=True"
+            )
+
+    def _prepare_model_inputs(
+        self, inputs: Any = None, bos_token_id: Any = None, model_kwargs: dict[str, Any] | None = None
+    ) -> tuple[torch.Tensor, str | None, dict[str, Any]]:
+        names = [INPUT_NAMES[stream] for stream in self.config.streams]
+        given = model_kwargs or {}
+        if inputs is None and all(given.get(name) is None for name in (*names, "encoder_outputs")):
+            raise ConfigurationError(f"expected at least one of the inputs {names} of generate, found none")
+        return super()._prepare_model_inputs(inputs, bos_token_id, model_kwargs)
 
     def prepare_inputs_for_generation(
         self,
@@ -242,6 +235,7 @@ class ORTMultiStreamForConditionalGeneration(
         attention_mask: torch.Tensor | None = None,
         encoder_outputs: MultiStreamEncoderOutput | None = None,
         use_cache: bool | None = None,
+        decoder_attention_mask: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
         """Return what `forward` needs for the next token: `generate` calls it at each one, so that it is short."""
@@ -249,6 +243,7 @@ class ORTMultiStreamForConditionalGeneration(
             input_ids = input_ids[:, past_key_values[0][0].shape[2] :]
         return {
             "decoder_input_ids": input_ids,
+            "decoder_attention_mask": decoder_attention_mask,
             "past_key_values": past_key_values,
             "attention_mask": attention_mask,
             "encoder_outputs": encoder_outputs,

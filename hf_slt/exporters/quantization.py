@@ -30,6 +30,7 @@ _ort = require_onnx("onnxruntime.quantization")
 
 PRODUCTS = ("MatMul", "Gemm")
 # Dynamic convolutions take up to five times as long as in fp32; only those with ranges known beforehand do not.
+PER_CHANNEL = True  # a scale for each output of a product
 PRODUCTS_AND_CONVOLUTIONS = (*PRODUCTS, "Conv")
 
 
@@ -99,7 +100,7 @@ def quantize_activations(source: Path, target: Path, clips: Iterable[dict[str, t
 
 
 def _parameters(method: str, operators: tuple[str, ...]) -> dict[str, Any]:
-    kinds = {"weights": "int8", "activations": "uint8", "per_channel": True}
+    kinds = {"weights": "int8", "activations": "uint8", "per_channel": PER_CHANNEL}
     return {"method": method, "operators": list(operators), **kinds}
 
 
@@ -117,7 +118,7 @@ def _quantize(source: Path, target: Path, quantize: Callable[..., None], **optio
             simplified,
             quantized,
             weight_type=_ort.QuantType.QInt8,
-            per_channel=True,
+            per_channel=PER_CHANNEL,
             use_external_data_format=large,
             **options,
         )

@@ -66,6 +66,8 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
     report = check_evaluation_data(args, split, config, extractor, output_dir / "contract_report.json")
     splits = read_run_file(folder, SPLITS)
     if not args.allow_overlap:
+        if not splits:
+            logger.warning(f"no {SPLITS} beside {folder}: clips that the model was trained on are not recognised")
         check_unseen(report, splits)
     dataset = build_gloss_datasets(report, extractor, config.num_categories)["test"]
     clips = score_clips(

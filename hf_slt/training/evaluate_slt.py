@@ -30,7 +30,7 @@ from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.evaluation_checkpoints import Checkpoint, open_checkpoints
 from hf_slt.training.evaluation_device import autocast_dtype, resolve_device
 from hf_slt.training.evaluation_loop import Evaluation, ablate_streams, score_groups
-from hf_slt.training.results import SHOWN_METRICS, format_scores
+from hf_slt.training.results import SHOWN_METRICS, SPLITS, format_scores
 
 logger = logging.getLogger(__name__)
 
@@ -219,6 +219,8 @@ def check_overlap(checkpoints: Sequence[Checkpoint], corpora: Sequence[datasets.
     problems = []
     for checkpoint, clips in zip(checkpoints, corpora, strict=True):
         splits = ("train", "validation")
+        if not checkpoint.splits:
+            logger.warning(f"no {SPLITS} beside {checkpoint.path}: clips that it was trained on are not recognised")
         known = {i: split for split in splits for i in checkpoint.splits.get(split, {}).get("video_ids", ())}
         of_model = f" of {checkpoint.name}" if len(checkpoints) > 1 else ""
         problems += [

@@ -3,7 +3,7 @@
 import pytest
 from gloss_factories import write_gloss_corpus
 from gloss_runs import train_in_a_process
-from script_runs import data_flags, read_json, run_main
+from script_runs import SPLITS, data_flags, read_json, run_main
 
 pytest.importorskip("optimum.onnxruntime")
 
@@ -28,15 +28,20 @@ def exported(trained, corpus, tmp_path_factory):
 
 
 def test_the_report_has_size_time_and_scores_of_every_variant(exported):
-    variants = read_json(exported / "export_report.json")["variants"]
+    report = read_json(exported / "export_report.json")["variants"]
+    measured, variants = report["measured"], report["kinds"]
     assert list(variants) == ["fp32", *VARIANTS]
+    assert (measured["frames"], measured["num_threads"], measured["rounds"]) == (64, 1, 7)
+    assert measured["clips"]["scored"]["video_ids"] == SPLITS["test"]
+    assert set(measured["clips"]["calibrated_on"]["video_ids"]) <= set(SPLITS["train"])
     for kind, found in variants.items():
         assert set(found["latency_ms"]) == set(found["ratio"]) == {"encoder", "generate"}
         assert found["metrics"]["clips"] == 2 and 0 <= found["metrics"]["bleu"] <= 100
         assert (found["points_lost"]["bleu"] == 0) or kind != "fp32"
         if kind != "fp32":
             assert found["bytes"] < variants["fp32"]["bytes"]
-            assert set(found["sha256"]) == {path.name for path in (exported / kind).glob("*.onnx")}
+            assert set(found["files"]) == {path.name for path in (exported / kind).glob("*.onnx")}
+            assert all(len(file["sha256"]) == 64 and file["opset"] for file in found["files"].values())
     assert variants["fp16"]["metrics"]["loss"] == pytest.approx(variants["fp32"]["metrics"]["loss"], abs=1e-2)
     assert variants["int8"]["metrics"]["loss"] != variants["fp32"]["metrics"]["loss"]
 
@@ -47,7 +52,7 @@ def test_the_scores_are_those_of_the_evaluation(exported, corpus, tmp_path, kind
     flags = [*data_flags(corpus), "--index", corpus.indexes["test"], "--num-workers", 0, "--resamples", 10]
     run_main("eval_slt", ["--onnx", folder, *flags, "--output-dir", tmp_path])
     (scores,) = read_json(tmp_path / "report.json")["checkpoints"]
-    metrics = read_json(exported / "export_report.json")["variants"][kind]["metrics"]
+    metrics = read_json(exported / "export_report.json")["variants"]["kinds"][kind]["metrics"]
     for name in ("bleu", "bleu1", "chrf", "cer", "wer"):
         assert scores[name] == metrics[name], name
     assert scores["loss"] == pytest.approx(metrics["loss"], abs=1e-4)
@@ -64,6 +69,18 @@ def test_scores_on_clips_of_the_training_are_refused(trained, corpus, tmp_path, 
     error = refused(capsys, [*flags, "--test-index", corpus.indexes["train"]])
     assert "scores on known clips mean nothing" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_held_out_clips_are_not_calibrated_on(trained, corpus, tmp_path, capsys):
+    flags = ["--checkpoint", trained.folder, "--output", tmp_path / "out", "--quantize", "int8-static"]
+    error = refused(capsys, [*flags, *data_flags(corpus), "--train-index", corpus.indexes["test"]])
+    assert "it is in the test split" in error and "calibrate on clips of the training split" in error
+
+
+def test_clips_of_another_kind_of_model_are_refused(trained, tmp_path, capsys):
+    flags = ["--checkpoint", trained.folder, "--output", tmp_path / "out", "--quantize", "int8"]
+    error = refused(capsys, [*flags, "--keypoints", tmp_path, "--labels-csv", "nowhere.csv"])
+    assert "expected clips that a translation model reads, found --keypoints, --labels-csv" in error
 
 
 def test_a_checkpoint_of_a_run_takes_the_processor_of_the_run(trained, tmp_path):
@@ -92,6 +109,6 @@ def test_a_classifier_with_variants(tmp_path):
     scored = ["--keypoints", corpus.folders["test"], "--labels-csv", corpus.labels["test"]]
     run_main("export_onnx", [*flags[:-1], *scored, "--torchscript", "--cache-dir", corpus.root / "cache"])
     report = read_json(tmp_path / "out" / "export_report.json")
-    assert list(report["variants"]) == ["fp32", "int8"]
-    assert set(report["variants"]["int8"]["points_lost"]) >= {"accuracy", "category_accuracy"}
+    assert list(report["variants"]["kinds"]) == ["fp32", "int8"]
+    assert set(report["variants"]["kinds"]["int8"]["points_lost"]) >= {"accuracy", "category_accuracy"}
     assert set(report["parity"]) == {"onnx", "torchscript"}

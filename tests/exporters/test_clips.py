@@ -38,7 +38,16 @@ def test_hands_are_missing_in_half_of_the_frames_and_one_in_a_whole_clip():
     left, right = clips["left_hand_mask"], clips["right_hand_mask"]
     assert not left[0].any() and 0 < left[1:].sum() < 18 and 0 < right.sum() < 27
     assert not clips["left_hand_pixel_values"][left == 0].any() and clips["left_hand_pixel_values"][left == 1].all()
-    assert 0 < clips["pose_mask"].sum() < 3 * 9 * 5 and clips["face_mask"].all()
+    pose = clips["pose_mask"]
+    assert pose[:, [0, 2, 3, 4, 6, 7, 8]].any(dim=(0, 2)).all() and not pose.all(dim=-1).all()
+    assert not pose[:, [1, 5]].any() and not clips["pose_values"][:, [1, 5]].any() and clips["face_mask"].all()
+
+
+def test_the_seed_chooses_the_missing_stream():
+    names = {"face_mask", "left_hand_mask", "right_hand_mask", "pose_mask"}
+    clips = [multistream_clips(tiny_config(), 1, 2, "missing_stream", seed) for seed in range(0, 20, len(CONDITIONS))]
+    missing = [names - clip.keys() for clip in clips]
+    assert missing == [{"face_mask"}, {"left_hand_mask"}, {"right_hand_mask"}, {"pose_mask"}, {"face_mask"}]
 
 
 def test_a_model_of_one_stream_keeps_it():
@@ -48,7 +57,7 @@ def test_a_model_of_one_stream_keeps_it():
 def test_gloss_clips_have_holes_or_nothing_at_all():
     config = tiny_classifier("sign").config
     masks = {condition: gloss_clips(config, 3, 9, condition)["attention_mask"] for condition in GLOSS_CONDITIONS}
-    assert masks["no_padding"].all() and not masks["nothing_detected"][0].any() and masks["missing_stream"][1:].all()
+    assert masks["no_padding"].all() and not masks["nothing_detected"][0].any() and masks["nothing_detected"][1:].all()
     assert 0 < masks["holes"].sum() < 27 and masks["padding"][-1].all() and not masks["padding"].all()
     clips = gloss_clips(config, 3, 9, "holes")
     assert clips["input_values"].shape == (3, 9, 6) and not clips["input_values"][clips["attention_mask"] == 0].any()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,46 @@ def test_an_earlier_export_is_replaced_only_when_asked(tmp_path):
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(ConfigurationError, match="expected an earlier export to overwrite .* found other content"):
         run(tmp_path / "run", tmp_path / "mine", overwrite=True)
+
+
+def test_the_checkpoint_is_never_in_what_is_replaced(tmp_path):
+    GLOSS_MODELS["inception_gru"]().save_pretrained(tmp_path / "out" / "run")
+    (tmp_path / "out" / "export_report.json").write_text("{}")
+    for output in (tmp_path / "out", tmp_path / "out" / "run"):
+        (output / "export_report.json").write_text("{}")
+        with pytest.raises(ConfigurationError, match="found the checkpoint .*run in .*, which would be replaced"):
+            run(tmp_path / "out" / "run", output, overwrite=True)
+    assert (tmp_path / "out" / "run" / "model.safetensors").is_file()
+
+
+def test_a_link_is_written_where_it_leads_to(tmp_path):
+    GLOSS_MODELS["inception_gru"]().save_pretrained(tmp_path / "run")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for overwrite in (False, True):
+        run(tmp_path / "run", tmp_path / "link", overwrite=overwrite)
+        assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / "model.onnx").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real", "run"]
+
+
+def test_nothing_is_left_changed_in_the_process(tmp_path):
+    GLOSS_MODELS["inception_gru"]().save_pretrained(tmp_path / "run")
+    loggers = [logging.getLogger(name) for name in ("optimum", "transformers")]
+    before = [logger.level for logger in loggers]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run(tmp_path / "run", tmp_path / "out")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert [logger.level for logger in loggers] == before
+
+
+def test_a_run_that_has_not_ended_names_its_checkpoint(tmp_path):
+    (tmp_path / "run" / "checkpoint-20").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="the run has not ended, .* or pass .*checkpoint-20"):
+        run(tmp_path / "run", tmp_path / "out")
 
 
 def test_another_transformers_names_the_pin(tmp_path, monkeypatch):

@@ -147,11 +147,11 @@ def test_an_encoder_alone_has_variants_too(tmp_path):
     assert [path.name for path in loaded_files(folder / "int8")] == ["model.onnx"]
 
 
-def test_files_that_a_model_reads_are_without_the_pair_of_a_merged_decoder(exported, tmp_path):
+def test_files_that_a_model_reads_are_the_pair_of_decoders_or_the_merged_one(exported, tmp_path):
     folder, _ = exported
     names = [path.name for path in loaded_files(folder)]
-    assert names == ["ctc_head.onnx", "decoder_model_merged.onnx", "encoder_model.onnx"]
-    for name in ("encoder_model.onnx", "decoder_model.onnx", "decoder_with_past_model.onnx"):
+    assert names == ["ctc_head.onnx", "decoder_model.onnx", "decoder_with_past_model.onnx", "encoder_model.onnx"]
+    for name in ("encoder_model.onnx", "decoder_model_merged.onnx"):
         shutil.copyfile(folder / name, tmp_path / name)
     (tmp_path / "encoder_model.onnx_data").write_bytes(b"0")
     assert {path.name for path in loaded_files(tmp_path)} == {path.name for path in tmp_path.iterdir()}
@@ -205,3 +205,16 @@ def test_weights_of_a_large_model_may_lie_beside_it(classifier, tmp_path, monkey
     found = ORTGlossClassifier.from_pretrained(folder / kind)
     assert {path.name for path in loaded_files(folder / kind)} == {"model.onnx", "model.onnx_data"}
     assert torch.equal(found(**inputs).gloss_logits, model(**inputs).gloss_logits)
+
+
+def test_each_output_of_a_product_has_a_scale_of_its_own(tmp_path):
+    folder = export_classifier(tmp_path / "out")
+    (clip,) = [random_clips(ORTGlossClassifier.from_pretrained(folder).config, 1, 6)]
+    written = write_variants(("int8", "int8-static"), folder, [clip])
+    for kind, done in written.items():
+        assert done["files"]["model.onnx"]["per_channel"] is True
+        model = onnx.load(folder / kind / "model.onnx")
+        sizes = [
+            tensor.dims[0] for tensor in model.graph.initializer if "scale" in tensor.name and len(tensor.dims) == 1
+        ]
+        assert 32 in sizes, kind  # the width of the model
