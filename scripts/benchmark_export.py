@@ -14,9 +14,10 @@ from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassificati
 
 from hf_slt.exporters.arguments import ExportArguments
 from hf_slt.exporters.clips import random_clips
-from hf_slt.exporters.export import open_source, quiet, write_onnx
+from hf_slt.exporters.export import quiet, write_onnx
 from hf_slt.exporters.onnx_files import loaded_files
 from hf_slt.exporters.requirements import require_onnx
+from hf_slt.exporters.source import open_source
 from hf_slt.exporters.variants import write_variants
 from hf_slt.models.auto import GLOSS_FAMILIES, register_models
 from hf_slt.models.conv_transformer.configuration_conv_transformer import ConvTransformerConfig

@@ -12,7 +12,8 @@ from hf_slt import (
     SignTransformerConfig,
     SignTransformerForGlossClassification,
 )
-from hf_slt.exporters.export import Source, write_onnx
+from hf_slt.exporters.export import write_onnx
+from hf_slt.exporters.source import Source
 
 STREAMS = ("face", "pose")
 

@@ -19,6 +19,7 @@ _modeling = require_onnx("optimum.onnxruntime.modeling")
 
 # The folder inside the model's that is being loaded: optimum does not hand it to `_infer_file_path`.
 _SUBFOLDER: ContextVar[str] = ContextVar("subfolder", default="")
+_EXPORT_FIRST = "export the model first: scripts/export_onnx.py --checkpoint RUN --output FOLDER"
 
 
 def session_options(num_threads: int | None = None) -> Any:
@@ -101,7 +102,7 @@ def check_location(model_id: Any, subfolder: str, kind: str) -> None:
 
 
 def _no_files(kind: str, folder: Any, others: set[Path]) -> ConfigurationError:
-    hint = "export the model first: scripts/export_onnx.py --checkpoint RUN --output FOLDER"
+    hint = _EXPORT_FIRST
     if others:
         hint = f"there are some in its folders {sorted(map(str, others))}: load one of these"
     return ConfigurationError(f"expected the folder of an export for {kind}, found no .onnx file in '{folder}'; {hint}")
@@ -133,7 +134,7 @@ class ExportedModelMixin:
             ConfigurationError: It holds no exported model of this kind, or `num_threads` is not 1 or more.
         """
         register_models()
-        check_location(model_id, kwargs.get("subfolder", ""), cls.__name__)
+        check_location(model_id, kwargs.get("subfolder") or "", cls.__name__)
         kwargs["session_options"] = kwargs.get("session_options") or session_options(num_threads)
         try:
             return super().from_pretrained(model_id, **kwargs)
@@ -152,8 +153,12 @@ class ExportedModelMixin:
 
     @classmethod
     def _export(cls, model_id: str | Path, *args: Any, **kwargs: Any) -> Any:
-        # optimum would trace it now, and nobody would have compared the result with PyTorch.
-        raise _no_files(cls.__name__, model_id, set())
+        # Where there are no files, or on demand, optimum would trace the model now, and nobody would have compared the
+        # result with PyTorch.
+        raise ConfigurationError(
+            f"expected a model that is exported already for {cls.__name__}, found export=True or no .onnx file in "
+            f"'{model_id}'; {_EXPORT_FIRST}"
+        )
 
     @classmethod
     def _infer_file_path(
@@ -163,5 +168,7 @@ class ExportedModelMixin:
         folder = Path(_SUBFOLDER.get())
         own = [file for file in onnx_files if file.parent == folder]
         if not own:
-            raise _no_files(cls.__name__, folder, {file.parent for file in onnx_files})
+            raise _no_files(
+                cls.__name__, _SUBFOLDER.get() or "the model's own folder", {file.parent for file in onnx_files}
+            )
         return _modeling.ORTModel._infer_file_path(pattern, own, standard_file_name, target_file_name)

@@ -70,7 +70,7 @@ class ORTMultiStreamForConditionalGeneration(
             ConfigurationError: It holds no exported translation model, or the encoder alone.
         """
         if isinstance(model_id, (str, Path)):
-            folder = Path(model_id, kwargs.get("subfolder", ""))
+            folder = Path(model_id, kwargs.get("subfolder") or "")
             if use_merged is None and (folder / DECODER_WITH_PAST).is_file():
                 use_merged = False
             cached = (DECODER_WITH_PAST, MERGED_DECODER)
@@ -82,7 +82,7 @@ class ORTMultiStreamForConditionalGeneration(
     def _from_pretrained(cls, model_id: str | Path, config: Any, **kwargs: Any) -> Any:
         if not isinstance(config, MultiStreamConfig):
             raise ConfigurationError(f"expected an exported translation model, found one of type '{config.model_type}'")
-        folder = Path(model_id, kwargs.get("subfolder", ""))
+        folder = Path(model_id, kwargs.get("subfolder") or "")
         if (folder / ENCODER_FILE).is_file() and not any(folder.glob("*decoder*.onnx")):
             raise ConfigurationError(
                 f"expected an exported translation model, found an encoder without its decoder in '{folder}'; export "
@@ -105,7 +105,7 @@ class ORTMultiStreamForConditionalGeneration(
         if not path.is_file():
             return None
         threads = self.decoder.session.get_session_options().intra_op_num_threads
-        return onnxruntime.InferenceSession(path, session_options(threads), providers=self.providers)
+        return onnxruntime.InferenceSession(path, session_options(threads or None), providers=self.providers)
 
     def compute_ctc_logits(self, states: torch.Tensor) -> torch.Tensor | None:
         """Return the scores `(B, T', V)` of the CTC head for encoder states `(B, T', D)`; None without such a head.
@@ -181,7 +181,7 @@ class ORTMultiStreamForConditionalGeneration(
             )
         states = as_values("encoder_outputs", encoder_outputs[0])
         mask = self.states_mask(encoder_outputs, attention_mask)
-        mask = torch.ones(states.shape[:2], dtype=torch.long) if mask is None else as_mask("attention_mask", mask)
+        mask = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
         if decoder_input_ids.dim() != 2 or len(decoder_input_ids) != len(states) or not decoder_input_ids.numel():
             raise DimensionMismatchError(
                 f"expected tokens (B, N) of {len(states)} clips, at least one of each, found "
@@ -191,7 +191,7 @@ class ORTMultiStreamForConditionalGeneration(
         outputs = (self.decoder_with_past if has_own_decoder else self.decoder)(
             input_ids=decoder_input_ids,
             encoder_hidden_states=states,
-            encoder_attention_mask=mask,
+            encoder_attention_mask=as_mask("attention_mask", mask),
             past_key_values=past_key_values,
             use_cache=use_cache,
         )

@@ -58,6 +58,10 @@ def test_other_types_of_numbers(classifier, exported):
     assert max(differences(classifier.model, exported, clips, attention_mask=mask.bool())) < 1e-5
     assert max(differences(classifier.model, exported, clips, input_values=values.numpy())) < 1e-5
     assert max(differences(classifier.model, exported, {"input_values": values})) < 1e-5
+    half = {**clips, "input_values": values.bfloat16().float()}
+    assert max(differences(classifier.model, exported, half, input_values=values.bfloat16())) < 1e-5
+    halves = {"input_values": values, "attention_mask": mask * 0.5}  # every number but 0 counts
+    assert max(differences(classifier.model, exported, halves)) < 1e-5
 
 
 def test_labels_give_the_same_loss(classifier, exported):
@@ -74,8 +78,18 @@ def test_wrong_shapes_are_the_errors_of_the_pytorch_model(exported):
         exported(torch.zeros(2, 4, 5))
     with pytest.raises(DimensionMismatchError, match=r"at least one frame, found \(2, 0, 6\)"):
         exported(torch.zeros(2, 0, 6))
+    with pytest.raises(DimensionMismatchError, match=r"at least one clip, found \(0, 4, 6\)"):
+        exported(torch.zeros(0, 4, 6))
+    with pytest.raises(ConfigurationError, match="tensor or an array of numbers as input_values, found"):
+        exported("clip")
     with pytest.raises(ConfigurationError, match=r"attention_mask \(B, T\) = \(2, 4\), found \(2, 1\)"):
         exported(torch.zeros(2, 4, 6), torch.ones(2, 1))
+
+
+def test_hidden_states_are_refused(exported):
+    with pytest.raises(ConfigurationError, match="no output_hidden_states of a model on ONNX Runtime.* the PyTorch"):
+        exported(torch.zeros(1, 4, 6), output_hidden_states=True)
+    assert exported(torch.zeros(1, 4, 6), output_hidden_states=False).hidden_states is None
 
 
 def test_a_translation_model_is_no_classifier(translator):

@@ -12,7 +12,7 @@ from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.exporters.clips import CONDITIONS, multistream_clips
 from hf_slt.exporters.onnx_configs import CTC_HEAD
 from hf_slt.exporters.ort_multistream import open_encoder
-from hf_slt.exporters.registration import ENCODER_TASK
+from hf_slt.exporters.registration import ENCODER_TASK, TRANSLATION_TASK
 
 POSE = ("pose",)
 ENCODERS = {
@@ -212,9 +212,24 @@ def test_a_model_that_decodes_with_ctc_needs_its_head(translator, exported):
 
 def test_an_encoder_alone_and_a_classifier_do_not_translate(classifier, tmp_path):
     export(tiny_model(POSE).encoder, tmp_path, ENCODER_TASK)
-    for folder in (tmp_path, classifier.folder):
-        with pytest.raises(ConfigurationError, match="ORTMultiStreamForConditionalGeneration, found .*does not load"):
-            ORTMultiStreamForConditionalGeneration.from_pretrained(folder)
+    message = r"an encoder without its decoder in '.*'; export with --part full, or use ORTMultiStreamEncoder$"
+    with pytest.raises(ConfigurationError, match=message):
+        ORTMultiStreamForConditionalGeneration.from_pretrained(tmp_path)
+    with pytest.raises(ConfigurationError, match="expected an exported translation model, found one of type 'sign_tr"):
+        ORTMultiStreamForConditionalGeneration.from_pretrained(classifier.folder)
+
+
+def test_an_export_without_a_cache_writes_the_same_sentences(tmp_path):
+    model = tiny_translator(POSE)
+    folder = export(model, tmp_path, TRANSLATION_TASK.removesuffix("-with-past"))
+    assert {file.name for file in folder.glob("*.onnx")} == {"encoder_model.onnx", "decoder_model.onnx"}
+    exported = ORTMultiStreamForConditionalGeneration.from_pretrained(folder, num_threads=1)
+    assert exported.config.use_cache is False and exported.generation_config.use_cache is False
+    clips = multistream_clips(model.config, 2, 9, "padding")
+    for mode in (GREEDY, BEAMS):
+        assert generate(exported, clips, **mode) == generate(model, clips, **mode)
+    with pytest.raises(ConfigurationError, match="expected no cache, since none of the loaded decoders knows one"):
+        generate(exported, clips, **GREEDY, use_cache=True)
 
 
 def test_it_is_in_evaluation_mode(exported):
