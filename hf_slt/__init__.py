@@ -37,6 +37,7 @@ _EXPORTS = {
     "GlossMetric": "hf_slt.evaluation.classification",
     "GlossPredictor": "hf_slt.inference.gloss",
     "ORTMultiStreamForConditionalGeneration": "hf_slt.exporters.ort_multistream",
+    "ORTMultiStreamEncoder": "hf_slt.exporters.ort_encoder",
     "ORTGlossClassifier": "hf_slt.exporters.ort_gloss",
     "DataContractError": "hf_slt.errors",
     "HfSltError": "hf_slt.errors",

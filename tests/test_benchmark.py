@@ -12,7 +12,7 @@ import torch
 from hf_slt.errors import ConfigurationError, MissingDependencyError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-sys.path.append(str(SCRIPTS))  # the scripts import each other as siblings
+sys.path.insert(0, str(SCRIPTS))  # the scripts import each other as siblings; ONNX Runtime has a `benchmark` too
 
 import benchmark  # noqa: E402
 import benchmark_baseline  # noqa: E402
