@@ -23,10 +23,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="Clips (.npz) of the data contract.")
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--checkpoint", metavar="DIR", help="Folder of a trained model.")
-    model.add_argument("--onnx", metavar="DIR", help="Folder of an exported model, or of a variant in it.")
+    model.add_argument("--onnx", metavar="DIR", help="Folder of an export, or of a variant in it (runs on the CPU).")
     parser.add_argument("--top-k", "--top_k", type=int, default=5, metavar="K", help="Glosses to list (default: 5).")
     parser.add_argument("--json", action="store_true", help="Print a list of objects, one a clip.")
-    parser.add_argument("--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step.")
+    parser.add_argument("--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step (default: 32).")
     parser.add_argument("--key", "--kp-key", "--feature-key", metavar="NAME", help="Key of the array in the files.")
     return parser
 
@@ -41,6 +41,9 @@ def main(argv: list[str]) -> None:
 
         predictor = GlossPredictor(*load_exported_classifier(args.onnx))
     else:
+        from hf_slt.training.exported_models import check_not_exported
+
+        check_not_exported(args.checkpoint)
         predictor = GlossPredictor.from_pretrained(args.checkpoint)
     predictions = predictor.predict(args.clips, args.top_k, args.batch_size, args.key)
     sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest

@@ -134,6 +134,7 @@ def test_one_classifier_that_is_a_classifier(gloss, exported, capsys):
     assert f"found an export in {out}; pass it as --onnx" in refused(
         capsys, "eval_gloss", ["--checkpoint", out, *flags]
     )
+    assert "pass it as --onnx" in refused(capsys, "predict", ["--checkpoint", out, "clip.npz"])
     error = refused(capsys, "eval_gloss", ["--onnx", exported, *flags])
     assert f"an exported gloss classifier in --onnx, found a model of type 'multistream_slt' in {exported}" in error
     error = refused(capsys, "eval_slt", ["--onnx", out, "--demo"])

@@ -19,6 +19,7 @@ from hf_slt.exporters.onnx_configs import (
     MultiStreamOnnxConfig,
     check_exportable,
 )
+from hf_slt.exporters.registration import CLASSIFICATION_TASK, ENCODER_TASK
 
 TRANSLATION = "text2text-generation-with-past"
 
@@ -110,3 +111,22 @@ def test_the_ctc_head_is_a_file_of_its_own(tmp_path):
     ends, opsets = axes_of(export(model, tmp_path) / CTC_HEAD)
     axes = ["batch_size", "encoder_sequence_length"]
     assert ends["last_hidden_state"] == [*axes, 16] and ends["ctc_logits"][:2] == axes and opsets == {"": OPSET}
+
+
+@pytest.mark.parametrize("name", ["run", "run/checkpoint-3"])
+def test_the_record_of_the_training_goes_with_the_files(tmp_path, name):
+    (tmp_path / "run" / "checkpoint-3").mkdir(parents=True)
+    for file in ("splits.json", "run_config.json"):
+        (tmp_path / "run" / file).write_text(file)
+    for model, task in ((tiny_classifier("sign"), CLASSIFICATION_TASK), (tiny_model(("pose",)).encoder, ENCODER_TASK)):
+        model.config._name_or_path = str(tmp_path / name)
+        export(model, tmp_path / task, task)
+        assert (tmp_path / task / "splits.json").read_text() == "splits.json"
+        assert (tmp_path / task / "run_config.json").read_text() == "run_config.json"
+
+
+def test_axes_that_do_not_vary_are_numbers_in_the_file(tmp_path):
+    folder = export(tiny_model(("pose",)).encoder, tmp_path, ENCODER_TASK)
+    outputs = {value.name: value.type.tensor_type.shape.dim for value in onnx.load(folder / "model.onnx").graph.output}
+    axes = [axis.dim_param or axis.dim_value for axis in outputs["last_hidden_state"]]
+    assert axes == ["batch_size", "encoder_sequence_length", 16]
