@@ -26,7 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--onnx", metavar="DIR", help="Folder of an export, or of a variant in it (runs on the CPU).")
     parser.add_argument("--top-k", "--top_k", type=int, default=5, metavar="K", help="Glosses to list (default: 5).")
     parser.add_argument("--json", action="store_true", help="Print a list of objects, one a clip.")
-    parser.add_argument("--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step (default: 32).")
+    parser.add_argument(
+        "--batch-size", "--batch_size", type=int, default=32, metavar="N", help="Clips a step (default: 32)."
+    )
     parser.add_argument("--key", "--kp-key", "--feature-key", metavar="NAME", help="Key of the array in the files.")
     return parser
 
