@@ -5,9 +5,10 @@ import shutil
 import pytest
 from gloss_factories import write_gloss_corpus
 from gloss_runs import train_in_a_process
+from onnx_stack import skip_without_onnx
 from script_runs import data_flags, read_csv, read_json, run_main
 
-pytest.importorskip("optimum.onnxruntime")
+skip_without_onnx()
 
 OWN = {"name", "path", "runtime", "latency_ms"}  # what a model does not share with its export
 

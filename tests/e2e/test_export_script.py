@@ -3,9 +3,10 @@
 import pytest
 from gloss_factories import write_gloss_corpus
 from gloss_runs import train_in_a_process
+from onnx_stack import skip_without_onnx
 from script_runs import SPLITS, data_flags, read_json, run_main
 
-pytest.importorskip("optimum.onnxruntime")
+skip_without_onnx()
 
 VARIANTS = ["int8", "int8-static", "fp16", "bf16"]
 

@@ -9,11 +9,14 @@ import zipfile
 import pytest
 import torch
 from model_factories import tiny_model
+from onnx_stack import skip_without_onnx
 from script_runs import ROOT, run_process
 from transformers import BertConfig, BertModel
 
 from hf_slt import SignTransformerConfig, SignTransformerForGlossClassification
 from hf_slt.exporters.clips import gloss_clips, multistream_clips
+
+skip_without_onnx()
 
 PLUGIN = "optimum/commands/register/register_hf_slt.py"
 # Runs optimum-cli after the folder of an installation was added as one of Python's own, with its `.pth` files.
@@ -25,6 +28,7 @@ main()
 """
 OLD_TRANSFORMERS = """
 import importlib.metadata
+
 version = importlib.metadata.version
 importlib.metadata.version = lambda name: "4.56.9" if name == "transformers" else version(name)
 """

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from model_factories import tiny_model, tiny_processor, tiny_text_config
+from onnx_stack import skip_without_onnx
 from transformers import ViTConfig
 
 from hf_slt.data.tokenization import train_unigram_tokenizer
@@ -116,7 +117,7 @@ def make_export(run, folder):
 
 
 def test_exports_come_after_checkpoints_and_a_variant_knows_the_training_run(run, tmp_path):
-    pytest.importorskip("optimum.onnxruntime")
+    skip_without_onnx()
     (export,) = open_checkpoints([], exports=[str(make_export(run, tmp_path / "out"))])
     assert (export.name, export.runtime, export.num_landmarks) == ("out", "onnxruntime", 33)
     assert export.splits == {"train": {"video_ids": ["001"]}}
@@ -127,7 +128,7 @@ def test_exports_come_after_checkpoints_and_a_variant_knows_the_training_run(run
 
 
 def test_exports_that_cannot_be_scored(run, tmp_path):
-    pytest.importorskip("optimum.onnxruntime")
+    skip_without_onnx()
     out = make_export(run, tmp_path / "out")
     with pytest.raises(ConfigurationError, match=f"found an export in {out}; pass it as --onnx {out}"):
         open_checkpoints([str(out)])

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from onnx_stack import skip_without_onnx
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
@@ -31,7 +32,7 @@ def test_a_checkpoint_may_hold_its_export_beside_its_weights(tmp_path):
 
 
 def test_an_export_is_complete(tmp_path):
-    pytest.importorskip("optimum.onnxruntime")
+    skip_without_onnx()
     with pytest.raises(ConfigurationError, match=rf"found no \.onnx file in {tmp_path}; scripts/export_onnx.py --chec"):
         check_exported(folder_with(tmp_path, "int8/model.onnx"), translates=False)
     folder_with(tmp_path, "model.onnx")
@@ -51,7 +52,7 @@ def test_an_export_without_the_packages_that_open_it(tmp_path, monkeypatch):
 
 
 def test_a_damaged_classifier(tmp_path):
-    pytest.importorskip("optimum.onnxruntime")
+    skip_without_onnx()
     with pytest.raises(ConfigurationError, match="exported gloss classifier in --onnx, found no config.json in"):
         load_exported_classifier(tmp_path)
     SignTransformerConfig().save_pretrained(tmp_path)
