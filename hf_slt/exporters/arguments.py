@@ -28,6 +28,7 @@ class ExportArguments:
     )
     validate: int = flag(0, "Compare on this many further random batches, beyond the 24 that always are.")
     overwrite: bool = flag(False, "Replace an earlier export; other files in its folder are an error.")
+    allow_overlap: bool = flag(False, "Score variants on clips that the model was trained or selected on.")
     num_threads: int = flag(1, "Threads of torch and ONNX Runtime while they are compared and timed.")
     keypoints: str | None = flag(None, "Gloss: folder of landmark clips, to score and to calibrate variants on.")
     features: str | None = flag(None, "Gloss: the same for image features.")

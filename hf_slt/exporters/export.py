@@ -127,15 +127,16 @@ def quiet() -> Iterator[None]:
 def compare_onnx(source: Source, model: Any, folder: Path, args: ExportArguments) -> dict[str, Any]:
     """Compare the ONNX files with the PyTorch model, see [`compare`]."""
     from hf_slt.exporters import parity
+    from hf_slt.exporters.ort_encoder import ORTMultiStreamEncoder
     from hf_slt.exporters.ort_gloss import ORTGlossClassifier
-    from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration, open_encoder
+    from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration
 
     threads = args.num_threads
     if not source.is_translation:
         export = ORTGlossClassifier.from_pretrained(folder, num_threads=threads)
         compare_cell = parity.compare_classifiers(model, lambda inputs: export(**inputs))
     elif source.part == "encoder":
-        encoder = open_encoder(folder, source.config, threads)
+        encoder = ORTMultiStreamEncoder.from_pretrained(folder, threads)
         compare_cell = parity.compare_encoders(model, lambda inputs: encoder(**inputs).to_tuple())
     else:
         kind = ORTMultiStreamForConditionalGeneration

@@ -44,15 +44,12 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         self.main_input_name = INPUT_NAMES[config.streams[-1]]
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | Path, num_threads: int | None = None, config: MultiStreamConfig | None = None
-    ) -> ORTMultiStreamEncoder:
+    def from_pretrained(cls, folder: str | Path, num_threads: int | None = None) -> ORTMultiStreamEncoder:
         """Open an encoder that was exported alone (`model.onnx`), on the CPU.
 
         Args:
             folder: The folder of the export.
             num_threads: Threads of one operator; all cores by default.
-            config: The configuration, which is otherwise read from the folder.
 
         Raises:
             ConfigurationError: There is no `model.onnx`, it is not that of such an encoder, or it does not load; or
@@ -63,7 +60,7 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         check_location(folder, "", cls.__name__)
         path = Path(folder) / ENCODER_FILE
         try:
-            config = AutoConfig.from_pretrained(folder) if config is None else config
+            config = AutoConfig.from_pretrained(folder)
         except (OSError, ValueError) as error:
             raise load_error(cls.__name__, folder, error) from error
         if not isinstance(config, MultiStreamConfig):
@@ -177,10 +174,3 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
             dtype = torch.long if name.endswith("_mask") else torch.float32
             inputs[name] = torch.full((batch_size, frames, *shape), fill, dtype=dtype)
         return inputs
-
-
-def open_encoder(
-    folder: str | Path, config: MultiStreamConfig, num_threads: int | None = None
-) -> ORTMultiStreamEncoder:
-    """Open the encoder in a folder whose configuration is known, see [`ORTMultiStreamEncoder.from_pretrained`]."""
-    return ORTMultiStreamEncoder.from_pretrained(folder, num_threads, config)

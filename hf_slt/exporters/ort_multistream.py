@@ -14,7 +14,7 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.exporters.onnx_configs import CTC_HEAD, DecoderSizes
 from hf_slt.exporters.onnx_files import DECODER, DECODER_WITH_PAST, MERGED_DECODER
-from hf_slt.exporters.ort_encoder import ENCODER_FILE, ORTMultiStreamEncoder, open_encoder
+from hf_slt.exporters.ort_encoder import ENCODER_FILE, ORTMultiStreamEncoder
 from hf_slt.exporters.ort_loading import ExportedModelMixin, as_mask, as_values, check_asked_outputs, session_options
 from hf_slt.exporters.requirements import require_onnx
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
@@ -23,8 +23,6 @@ from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOut
 
 onnxruntime = require_onnx("onnxruntime")
 _seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
-
-__all__ = ["ORTMultiStreamEncoder", "ORTMultiStreamForConditionalGeneration", "open_encoder"]
 
 
 class ORTTextDecoder(_seq2seq.ORTDecoderForSeq2Seq):
@@ -61,8 +59,8 @@ class ORTMultiStreamForConditionalGeneration(
 
         Args:
             model_id: The folder of the export, or its name on the hub.
-            use_merged: Decode with `decoder_model_merged.onnx`, which needs half the memory, and not with the pair of
-                files without and with cache, which is up to a tenth faster. By default the pair, where it is there.
+            use_merged: Decode with `decoder_model_merged.onnx`, which holds each weight once, and not with the pair of
+                files without and with cache, which is faster. By default the pair, where it is there.
             kwargs: `num_threads`, and what optimum's `ORTModel.from_pretrained` takes. `use_cache` is by default
                 false for a folder whose only decoder knows no cache: it was exported as `text2text-generation`.
 

@@ -145,6 +145,7 @@ def compare_encoders(model: Any, encode: Callable[[Inputs], tuple[torch.Tensor, 
     """
 
     def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        """Compare the states of one batch, and their mask."""
         outputs = model(**inputs)
         return states_difference((outputs[0], outputs.attention_mask), encode(inputs))
 
@@ -160,6 +161,7 @@ def compare_classifiers(model: Any, classify: Callable[[Inputs], Mapping[str, to
     """
 
     def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        """Compare the heads of one batch."""
         outputs, own = model(**inputs), classify(inputs)
         heads = [name for name in _HEADS if outputs.get(name) is not None]
         return {f"{name}_max_abs_difference": largest_difference(outputs[name], own.get(name)) for name in heads}
@@ -182,6 +184,7 @@ def compare_translators(model: Any, exports: dict[str, Any]) -> Callable:
     num_tokens = min(SCORED_TOKENS, DecoderSizes(config).max_tokens)
 
     def compare_cell(inputs: Inputs, cell: Cell) -> dict[str, Any]:
+        """Compare states, scores and sentences of one batch."""
         draw = torch.Generator().manual_seed(cell.seed)
         tokens = torch.randint(config.vocab_size, (cell.batch_size, num_tokens), generator=draw)
         expected, found = model.encoder(**inputs), {}

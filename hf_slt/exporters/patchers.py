@@ -55,6 +55,7 @@ def _with_states_mask(forward: Any) -> Any:
 
     @functools.wraps(forward)
     def forward_with_states_mask(*args: Any, **kwargs: Any) -> Any:
+        """Give the mask with the states, so that the model does not shorten it as that of the frames."""
         given = signature.bind(*args, **kwargs).arguments
         states = given["encoder_outputs"]
         states = states if isinstance(states, torch.Tensor) else states[0]

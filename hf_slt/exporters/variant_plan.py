@@ -121,7 +121,7 @@ def _plan_translation(plan: VariantPlan, args: ExportArguments, data_args: DataA
         return
     (checkpoint,) = open_checkpoints([args.checkpoint])
     processor, pose_key = checkpoint.processor, data_args.pose_key
-    training, scored = load_translation_data(data_args, checkpoint)
+    training, scored = load_translation_data(data_args, checkpoint, args.allow_overlap)
     indexes = data_args.corpus_paths(validation=None).indexes
     if training is not None:
         plan.calibration = lambda: translation_batches(training, processor, pose_key)
@@ -135,7 +135,7 @@ def _plan_translation(plan: VariantPlan, args: ExportArguments, data_args: DataA
 def _plan_gloss(plan: VariantPlan, args: ExportArguments, data_args: DataArguments) -> None:
     if not (args.labels_csv or args.calibration_labels_csv):
         return
-    own = ("keypoints", "features", "labels_csv", "kp_key", "feature_key", "cache_dir")
+    own = ("keypoints", "features", "labels_csv", "kp_key", "feature_key", "cache_dir", "allow_overlap")
     clips = GlossEvaluationArguments(**{name: getattr(args, name) for name in own}, encoding=data_args.encoding)
     config, extractor = read_gloss_folder(args.checkpoint, "a trained gloss classifier in --checkpoint")
     splits = read_run_file(Path(args.checkpoint), SPLITS)

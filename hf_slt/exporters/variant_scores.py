@@ -18,8 +18,9 @@ from transformers import AutoConfig
 
 from hf_slt.exporters.clips import random_clips
 from hf_slt.exporters.onnx_files import loaded_files
+from hf_slt.exporters.ort_encoder import ORTMultiStreamEncoder
 from hf_slt.exporters.ort_gloss import ORTGlossClassifier
-from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration, open_encoder
+from hf_slt.exporters.ort_multistream import ORTMultiStreamForConditionalGeneration
 from hf_slt.models.auto import register_models
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.training.evaluate_gloss import collect_metrics, predict_scores
@@ -104,7 +105,7 @@ def open_export(folder: Path, config: Any, num_threads: int = 1) -> Any:
     if not isinstance(config, MultiStreamConfig):
         return ORTGlossClassifier.from_pretrained(folder, num_threads=num_threads)
     if (folder / "model.onnx").is_file():
-        return open_encoder(folder, config, num_threads)
+        return ORTMultiStreamEncoder.from_pretrained(folder, num_threads)
     return ORTMultiStreamForConditionalGeneration.from_pretrained(folder, num_threads=num_threads)
 
 

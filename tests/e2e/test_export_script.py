@@ -67,9 +67,12 @@ def test_static_ranges_without_clips_are_refused_before_anything_is_written(trai
 
 def test_scores_on_clips_of_the_training_are_refused(trained, corpus, tmp_path, capsys):
     flags = ["--checkpoint", trained.folder, "--output", tmp_path / "out", "--quantize", "int8", *data_flags(corpus)]
-    error = refused(capsys, [*flags, "--test-index", corpus.indexes["train"]])
-    assert "scores on known clips mean nothing" in error
+    flags += ["--test-index", corpus.indexes["train"]]
+    assert "scores on known clips mean nothing (--allow-overlap to see them)" in refused(capsys, flags)
     assert not (tmp_path / "out").exists()
+    run_main("export_onnx", [*flags, "--allow-overlap"])
+    report = read_json(tmp_path / "out" / "export_report.json")["variants"]
+    assert report["measured"]["clips"]["scored"]["video_ids"] == SPLITS["train"]
 
 
 def test_held_out_clips_are_not_calibrated_on(trained, corpus, tmp_path, capsys):

@@ -11,7 +11,7 @@ from hf_slt import ORTMultiStreamForConditionalGeneration
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.exporters.clips import CONDITIONS, multistream_clips
 from hf_slt.exporters.onnx_configs import CTC_HEAD
-from hf_slt.exporters.ort_multistream import open_encoder
+from hf_slt.exporters.ort_encoder import ORTMultiStreamEncoder
 from hf_slt.exporters.registration import ENCODER_TASK, TRANSLATION_TASK
 
 POSE = ("pose",)
@@ -102,7 +102,7 @@ def test_the_encoder_gives_the_same_states(translator, exported):
 def test_every_kind_of_encoder_exports_alone(variant, tmp_path):
     encoder = tiny_model(**ENCODERS[variant]).encoder
     export(encoder, tmp_path, ENCODER_TASK)
-    assert_same_encoder(encoder, open_encoder(tmp_path, encoder.config, 1))
+    assert_same_encoder(encoder, ORTMultiStreamEncoder.from_pretrained(tmp_path, 1))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -110,7 +110,7 @@ def test_image_backbones_of_transformers_export(name, tmp_path):
     backbone = CONFIG_MAPPING[name](**BACKBONES[name])
     encoder = tiny_model(("left_hand", "right_hand"), backbone_config=backbone, temporal_layers=1).encoder
     export(encoder, tmp_path, ENCODER_TASK)
-    assert_same_encoder(encoder, open_encoder(tmp_path, encoder.config, 1), sizes=((1, 1), (3, 7)))
+    assert_same_encoder(encoder, ORTMultiStreamEncoder.from_pretrained(tmp_path, 1), sizes=((1, 1), (3, 7)))
 
 
 @pytest.mark.parametrize("variant", DECODERS)
@@ -185,7 +185,7 @@ def test_wrong_shapes_are_errors_and_not_broadcast(exported):
 def test_a_clip_longer_than_the_learned_positions_is_an_error(tmp_path):
     fields = {"position_embedding_type": "learned", "max_frames": 4, "temporal_stride": 2, "temporal_layers": 1}
     encoder = tiny_model(POSE, **fields).encoder
-    exported = open_encoder(export(encoder, tmp_path, ENCODER_TASK), encoder.config, 1)
+    exported = ORTMultiStreamEncoder.from_pretrained(export(encoder, tmp_path, ENCODER_TASK), 1)
     assert_same_encoder(encoder, exported, sizes=((2, 3), (2, 8)))
     with pytest.raises(ConfigurationError, match="clips of at most 8 frames, since positions are learned, found 9"):
         exported(**multistream_clips(encoder.config, 2, 9))
