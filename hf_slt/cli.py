@@ -49,6 +49,25 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
         signal.signal(signal.SIGTERM, before)
 
 
+def hf_slt_command() -> None:
+    """Run the console command `hf-slt`: a command of `hf_slt.commands`, as its script runs, or the list of them."""
+    run_script(_run_command)
+
+
+def _run_command(argv: list[str]) -> None:
+    import hf_slt
+    from hf_slt import commands
+
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(f"{commands.describe_commands()}\n")
+    elif argv[0] == "--version":
+        sys.stdout.write(f"{commands.PROGRAM} {hf_slt.__version__}\n")
+    else:
+        module = commands.load_command(argv[0])
+        sys.argv = [f"{commands.PROGRAM} {argv[0]}", *argv[1:]]  # the name that argparse shows
+        module.main(argv[1:])
+
+
 def _stop_with_the_launcher() -> None:
     """Ask Linux for a SIGTERM when the launcher is gone.
 

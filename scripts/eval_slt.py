@@ -1,9 +1,11 @@
-r"""Score translation models, trained or exported: predictions.csv, report.json and report.csv.
+r"""Score translation models, trained or exported: metrics.json, predictions.csv, tables and pictures, report.json.
 
     python scripts/eval_slt.py --checkpoint runs/mine --face-dir D/face --hand-left-dir D/hand_l \
         --hand-right-dir D/hand_r --pose-dir D/pose --metadata-csv D/meta.csv --index D/index/test.csv
-What does the model read? Score it with streams blanked:
-    python scripts/eval_slt.py --checkpoint runs/demo --demo --ablate-streams
+What does the model read? Score it with streams blanked, and see it all on one page:
+    python scripts/eval_slt.py --checkpoint runs/demo --demo --ablate-streams --report report.html
+Rather say nothing than more than 2 % of the characters wrong (the threshold is chosen on the validation clips):
+    python scripts/eval_slt.py --checkpoint runs/demo --demo --abstain 2
 Mean and standard deviation over several trainings (a subfolder for each, the report of all in eval/):
     python scripts/eval_slt.py --checkpoint runs/seed1 runs/seed2 runs/seed3 --demo --output-dir eval
 The same scores of an export (scripts/export_onnx.py), and what a variant of it costs:

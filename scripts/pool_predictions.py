@@ -10,9 +10,7 @@ from hf_slt.cli import run_script
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="pool_predictions.py", description=__doc__, formatter_class=raw, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw, allow_abbrev=False)
     parser.add_argument("files", nargs="+", metavar="FILE", help="Files of predictions; no clip is in two of them.")
     parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="Bootstrap resamples (default: 1000).")
     parser.add_argument("--seed", type=int, default=42, help="Seed of the bootstrap (default: 42).")

@@ -23,6 +23,7 @@ def build_datasets(
     num_landmarks: int | None = None,
     skip_invalid: bool = False,
     allow_missing_streams: bool = False,
+    allow_overlap: bool = False,
     show_progress: bool = True,
 ) -> tuple[datasets.DatasetDict, ContractReport]:
     """Check a corpus and turn it into a data set of one row a clip.
@@ -33,6 +34,7 @@ def build_datasets(
         num_landmarks: Number of landmarks that the poses must have; None: as most of them.
         skip_invalid: Leave clips with problems out instead of refusing the corpus; they are counted in the report.
         allow_missing_streams: Accept clips that lack files of a stream.
+        allow_overlap: Warn of test clips that are in another split too instead of refusing the corpus.
         show_progress: Show a progress bar while files are checked.
 
     Returns:
@@ -47,6 +49,7 @@ def build_datasets(
         num_landmarks=num_landmarks,
         skip_invalid=skip_invalid,
         allow_missing_streams=allow_missing_streams,
+        allow_overlap=allow_overlap,
         show_progress=show_progress,
     )
     if report_path is not None:
@@ -80,8 +83,9 @@ def to_dataset_dict(clips: dict[str, list[ClipRecord]]) -> datasets.DatasetDict:
 def row_features() -> datasets.Features:
     """Return the columns of the data set.
 
-    `video_id`, `text`, `n_frames` (T), `signer`, `duration` (s), `fps`, `pose` `{path}`, and for each image stream
-    `{kind, path, files, frames}` as `readers.read_frames` takes it; None where the clip lacks it.
+    `video_id`, `text`, `n_frames` (T), `signer`, `video` (what it was cut from), `duration` (s), `fps`, `pose`
+    `{path}`, and for each image stream `{kind, path, files, frames}` as `readers.read_frames` takes it; None where the
+    clip lacks it.
     """
     from datasets import Features, List, Value
 
@@ -97,6 +101,7 @@ def row_features() -> datasets.Features:
             "text": Value("string"),
             "n_frames": Value("int32"),
             "signer": Value("string"),
+            "video": Value("string"),
             "duration": Value("float64"),
             "fps": Value("float64"),
             "pose": {"path": Value("string")},

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hf_slt.data.epoch import SharedEpoch
-from hf_slt.data.readers import read_frames, read_pose
-from hf_slt.data.transforms import Augmentation, Clip, augment, resample_time
+from hf_slt.data.readers import read_frames, read_pose_source
+from hf_slt.data.transforms import Augmentation, Clip, Frames, augment, resample_time
 from hf_slt.streams import IMAGE_STREAMS
 
 
@@ -21,6 +21,9 @@ def clip_rng(seed: int, epoch: int, *names: str) -> np.random.Generator:
 
 class ClipTransform:
     """Transform for `datasets.Dataset.with_transform`: rows of paths -> model inputs and labels.
+
+    Rows that hold their frames (see `hub_dataset.py`) give the same; a streamed data set takes it by
+    `.map(transform, batched=True, remove_columns=...)`.
 
     Args:
         feature_extractor: A [`MultiStreamFeatureExtractor`]; its `streams` are read.
@@ -50,11 +53,11 @@ class ClipTransform:
         self.ablate = frozenset(ablate)
         self.pose_key = pose_key
 
-    def __call__(self, rows: dict[str, list]) -> dict[str, list]:
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Load the clips of a batch of rows: column -> values, as `datasets` hands them over."""
         count = len(rows["video_id"])
         clips = [self.load({column: values[i] for column, values in rows.items()}) for i in range(count)]
-        batch = {name: [clip[name] for clip in clips] for name in clips[0]}
+        batch: dict[str, list[Any]] = {name: [clip[name] for clip in clips] for name in clips[0]}
         if self.encode_text is not None:
             batch["labels"] = self.encode_text(list(rows["text"]))
         return {"video_id": list(rows["video_id"]), **batch}
@@ -64,28 +67,30 @@ class ClipTransform:
         rng = clip_rng(self.seed, self.epoch.value, row["video_id"]) if self.augmentation else None
         chosen = self._choose_frames(row["n_frames"], rng)
         streams = self.feature_extractor.streams
-        frames = {
+        frames: dict[str, Frames] = {
             s: [None] * len(chosen) if s in self.ablate else read_frames(row[s], chosen)
             for s in IMAGE_STREAMS
             if s in streams
         }
         points, confidence = self._read_pose(row, chosen) if "pose" in streams else (None, None)
         clip = Clip(frames, points, confidence)
-        if self.augmentation:
+        if self.augmentation is not None and rng is not None:
             layout = None if points is None else self.feature_extractor.layout()
             clip = augment(clip, self.augmentation, layout, rng)
-        return self.feature_extractor.encode_clip(clip.frames, clip.points, clip.confidence)
+        encoded: dict[str, np.ndarray] = self.feature_extractor.encode_clip(clip.frames, clip.points, clip.confidence)
+        return encoded
 
     def _choose_frames(self, num_frames: int, rng: np.random.Generator | None) -> np.ndarray:
-        if rng is None or not self.augmentation.speed:
-            return self.feature_extractor.sample_frames(num_frames, rng)
-        resampled = resample_time(num_frames, self.augmentation.speed, rng)
-        return resampled[self.feature_extractor.sample_frames(len(resampled), rng)]
+        speed = 0.0 if self.augmentation is None else self.augmentation.speed
+        resampled = None if rng is None or not speed else resample_time(num_frames, speed, rng)
+        length = num_frames if resampled is None else len(resampled)
+        chosen: np.ndarray = self.feature_extractor.sample_frames(length, rng)
+        return chosen if resampled is None else resampled[chosen]
 
     def _read_pose(self, row: dict[str, Any], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if row["pose"] is None or "pose" in self.ablate:
             shape = (len(chosen), self.feature_extractor.num_pose_landmarks)
             return np.full((*shape, 2), -1, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        pose = read_pose(row["pose"]["path"], key=self.pose_key)
+        pose = read_pose_source(row["pose"], key=self.pose_key)
         points = self.feature_extractor.normalize_pose(pose.points, pose.confidence, pose.norm)
         return points[chosen], pose.confidence[chosen]

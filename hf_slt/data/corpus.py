@@ -40,7 +40,7 @@ class CorpusPaths:
     encoding: str = "utf-8-sig"
     pose_key: str = "pose"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in (*(f"{stream}_dir" for stream in STREAMS), "metadata_csv"):
             value = getattr(self, name)
             setattr(self, name, None if value is None else Path(value))
@@ -53,7 +53,8 @@ class CorpusPaths:
 
     def folder(self, stream: str) -> Path | None:
         """Return the folder of a stream, None where it is not used."""
-        return getattr(self, f"{stream}_dir")
+        folder: Path | None = getattr(self, f"{stream}_dir")
+        return folder
 
 
 @dataclass
@@ -65,6 +66,7 @@ class ClipRecord:
         text: Its sentence.
         n_frames: Number of frames T that all streams are aligned to.
         signer: Who signs, if the metadata tells.
+        video: The source video that the clip was cut from, if the metadata tells.
         duration: Seconds, if the metadata tells.
         fps: Frames a second, if the metadata tells.
         pose: Path of the pose file; None: no such stream.
@@ -76,6 +78,7 @@ class ClipRecord:
     text: str
     n_frames: int
     signer: str | None = None
+    video: str | None = None
     duration: float | None = None
     fps: float | None = None
     pose: str | None = None
@@ -83,7 +86,8 @@ class ClipRecord:
 
     def to_row(self) -> dict[str, Any]:
         """Return the clip as a row of the `datasets.DatasetDict`."""
-        row = {name: getattr(self, name) for name in ("video_id", "text", "n_frames", "signer", "duration", "fps")}
+        names = ("video_id", "text", "n_frames", "signer", "video", "duration", "fps")
+        row = {name: getattr(self, name) for name in names}
         row["pose"] = None if self.pose is None else {"path": self.pose}
         return row | {stream: self.images.get(stream) for stream in IMAGE_STREAMS}
 

@@ -5,6 +5,7 @@ Dimensions: T frames of a clip, N wanted frames, H and W pixels, L landmarks. Fr
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,7 @@ __all__ = [
     "probe_pose",
     "read_frames",
     "read_pose",
+    "read_pose_source",
     "write_frames_array",
     "write_pose",
 ]
@@ -40,7 +42,8 @@ def read_frames(source: Mapping[str, Any] | None, wanted: np.ndarray) -> list[np
 
     Args:
         source: The stream as a row of the data set has it: `kind` (`"images"`, `"video"` or `"array"`), `path`,
-            `files` and `frames` (numbers of the frames that are present, ascending). None: the stream is missing.
+            `files` and `frames` (numbers of the frames that are present, ascending); or, where the data set holds the
+            pictures themselves, `images` and `frames`. None: the stream is missing.
         wanted: Frame numbers `(N,)`, ascending; they may repeat.
 
     Returns:
@@ -55,7 +58,8 @@ def read_frames(source: Mapping[str, Any] | None, wanted: np.ndarray) -> list[np
         return [None] * len(numbers)
     position = {int(number): i for i, number in enumerate(source["frames"])}
     present = {number: position[number] for number in numbers if number in position}
-    frames = _READERS[source["kind"]](source, present) if present else {}
+    read = _read_embedded if "images" in source else _READERS[source["kind"]]
+    frames = read(source, present) if present else {}
     return [frames.get(number) for number in numbers]
 
 
@@ -81,11 +85,27 @@ def _read_array(source: Mapping[str, Any], present: dict[int, int]) -> dict[int,
     return {number: np.array(array[i]) for number, i in present.items()}
 
 
+def _read_embedded(source: Mapping[str, Any], present: dict[int, int]) -> dict[int, np.ndarray]:
+    """Read pictures of the data set itself: `PIL.Image`s, or their files' `{bytes}` where it does not decode them."""
+    frames = {}
+    for number, i in present.items():
+        image = source["images"][i]
+        if isinstance(image, Mapping):
+            frames[number] = read_image(io.BytesIO(image["bytes"]), f"frame {number} in the data set")
+        else:
+            frames[number] = np.array(image.convert("RGB"))
+    return frames
+
+
 _READERS = {"images": _read_images, "video": _read_video, "array": _read_array}
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(file: str | Path | io.BytesIO, name: str | None = None) -> np.ndarray:
     """Read a JPEG or PNG file.
+
+    Args:
+        file: Its path, or its bytes in memory.
+        name: What to call it in an error; by default its path.
 
     Returns:
         uint8 RGB `(H, W, 3)`.
@@ -94,14 +114,15 @@ def read_image(path: str | Path) -> np.ndarray:
         DataContractError: The file is missing, damaged, cut short, or has more than 8 bits a channel.
     """
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
+        with Image.open(file, formats=("JPEG", "PNG")) as image:
             image.load()
             if not image.mode.startswith(_DEEP_MODES):
                 return np.array(image.convert("RGB"))
             mode = image.mode
     except Exception as error:  # image decoders raise almost anything on damaged bytes
-        raise unreadable(path, "JPEG or PNG image", error) from error
-    raise data_error(path, "an image with 8 bits a channel", f"Pillow mode '{mode}'", "save the frame as 8-bit RGB")
+        raise unreadable(name or str(file), "JPEG or PNG image", error) from error
+    found, fix = f"Pillow mode '{mode}'", "save the frame as 8-bit RGB"
+    raise data_error(name or str(file), "an image with 8 bits a channel", found, fix)
 
 
 def _frames_key(path: Path, keys: Sequence[str]) -> str:
@@ -198,6 +219,24 @@ def _check_numbers(path: str | Path, numbers: np.ndarray, count: int) -> list[in
         found = f"numbers that start with {values[:5]}, end with {values[-1]}, and are not ascending int32 from 0 on"
         raise data_error(where, expected, found, fix)
     return values
+
+
+def read_pose_source(source: Mapping[str, Any], key: str = "pose") -> Pose:
+    """Read the landmarks of a clip as a row of the data set has them.
+
+    Args:
+        source: `path` of the `.npz` file; or, where the data set holds the landmarks themselves, `values` `(T, 3L)`
+            (x, y, confidence), `norm` and `layout`.
+        key: Name of the pose array in the file.
+
+    Raises:
+        DataContractError: As `read_pose`.
+    """
+    if "values" not in source:
+        return read_pose(source["path"], key)
+    values = np.asarray(source["values"], dtype=np.float32)
+    values = values.reshape(len(values), -1, 3)  # (T, L, 3)
+    return Pose(values[..., :2], values[..., 2], source["norm"], source["layout"])
 
 
 def probe_pose(path: str | Path, key: str = "pose") -> tuple[int, int, str | None, bool]:

@@ -15,19 +15,23 @@ from typing import Any
 
 import numpy as np
 
+from hf_slt.evaluation.corpus_statistics import TRANSLATION_SCORES
 from hf_slt.evaluation.gloss_reports import write_table
 from hf_slt.evaluation.reports import write_json
 
 REPORT_JSON, REPORT_CSV, PREDICTIONS = "report.json", "report.csv", "predictions.csv"
+METRICS, LATENCY, RISK_COVERAGE = "metrics.json", "latency.csv", "risk_coverage.csv"
+PER_SIGNER, PER_LENGTH = "per_signer.csv", "per_length.csv"
+PICTURES = ("attention.png", "length.png", "risk_coverage.png")
 CONTRACT_REPORT = "contract_report.json"
-_SCORES = ("loss", "bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "cer", "wer")
-_INTERVALS = ("bleu", "chrf", "cer", "wer")
+_FILES = (REPORT_JSON, REPORT_CSV, PREDICTIONS, METRICS, LATENCY, RISK_COVERAGE, PER_SIGNER, PER_LENGTH, *PICTURES)
 REPORT_COLUMNS = (
     "checkpoint",
     "clips",
-    *_SCORES,
-    *(f"{name}_{end}" for name in _INTERVALS for end in ("low", "high")),
-    "latency_ms",
+    "loss",
+    *TRANSLATION_SCORES,
+    "aurc",
+    *(f"{name}_{end}" for name in TRANSLATION_SCORES for end in ("low", "high")),
 )
 
 
@@ -76,7 +80,7 @@ def report_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for result in report["checkpoints"]:
         row = {name: result.get(name) for name in REPORT_COLUMNS} | {"checkpoint": result["name"]}
-        for name in _INTERVALS:
+        for name in TRANSLATION_SCORES:
             row[f"{name}_low"], row[f"{name}_high"] = result.get(f"{name}_interval", (None, None))
         rows.append(row)
     if report["std"] is not None:
@@ -101,11 +105,11 @@ def remove_old_report(folder: Path) -> None:
     An evaluation of several checkpoints has a subfolder for each; which ones is in its `report.json`. Other files stay.
     """
     for name in _subfolders(folder / REPORT_JSON):
-        for file in (REPORT_JSON, REPORT_CSV, PREDICTIONS, CONTRACT_REPORT):
+        for file in (*_FILES, CONTRACT_REPORT):
             (folder / name / file).unlink(missing_ok=True)
         if (folder / name).is_dir() and not any((folder / name).iterdir()):
             (folder / name).rmdir()
-    for file in (REPORT_JSON, REPORT_CSV, PREDICTIONS):
+    for file in _FILES:
         (folder / file).unlink(missing_ok=True)
 
 

@@ -84,7 +84,8 @@ def macro_f1(correct: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -
     """
     total = labelled + predicted
     f1 = 2 * correct / np.maximum(total, 1)
-    return f1.sum(axis=-1) / (total > 0).sum(axis=-1)
+    mean: np.ndarray = f1.sum(axis=-1) / (total > 0).sum(axis=-1)
+    return mean
 
 
 def bootstrap_accuracy_intervals(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from hf_slt.errors import ConfigurationError, Problem, ProblemsError
+from hf_slt.errors import ConfigurationError, MissingDependencyError, Problem, ProblemsError
 
 LOOP_ORDER = 4
 LOOP_REPEATS = 2
+_TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 
 
 class MetricInputError(ProblemsError, ValueError):
@@ -72,10 +73,11 @@ def _row_problems(index: int, prediction: object, reference: object) -> list[Pro
 
 
 def check_bleu_tokenizer(tokenize: str) -> None:
-    """Refuse a name that sacrebleu has no tokenizer for.
+    """Refuse a name that sacrebleu has no tokenizer for, or one that cannot work here.
 
     Raises:
         ConfigurationError: Unknown name; the message lists the known ones.
+        MissingDependencyError: The tokenizer needs a package that is not installed.
     """
     from sacrebleu.metrics import BLEU
 
@@ -84,6 +86,14 @@ def check_bleu_tokenizer(tokenize: str) -> None:
             f"expected a sacrebleu tokenizer out of {sorted(BLEU.TOKENIZERS)}, found '{tokenize}'; "
             f"take '13a' for written text or 'none' for text that is tokenized already, such as glosses"
         )
+    try:
+        BLEU(tokenize=tokenize)
+    except (ImportError, RuntimeError) as error:  # sacrebleu raises the one or the other
+        package = _TOKENIZER_PACKAGES.get(tokenize, "sentencepiece")
+        raise MissingDependencyError(
+            f"expected what sacrebleu's tokenizer '{tokenize}' needs, found that it does not import; "
+            f"run: pip install '{package}'"
+        ) from error
 
 
 def edit_counts(predictions: Sequence[str], references: Sequence[str], unit: str) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import io
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -11,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_slt.errors import ConfigurationError, require_package
+from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.calibration import DEFAULT_BINS, ReliabilityBin, expected_calibration_error, reliability_bins
+from hf_slt.evaluation.figures import font_families, new_figure, save_figure
 from hf_slt.evaluation.gloss_tables import most_confused_pairs
-from hf_slt.evaluation.reports import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +22,6 @@ MAX_CLASSES = 160  # more cells than this cannot be read in one picture
 _MAX_NAME = 26  # characters
 _MAX_PAIRS = 40
 _LINE, _ASCENT, _DIGIT = 0.17, 0.1, 0.085  # inches, a line of the list, its capitals, a digit
-_DPI = 120
-_FONT = "DejaVu Sans"  # comes with matplotlib
-# The first draws the name of a script instead of its letters, the second symbols under codes of its own.
-_NOT_FOR_TEXT = ("Last Resort", "STIXNonUnicode")
 _RIGHT, _WRONG, _NO_CLIPS = "Blues", "Oranges", (0.91, 0.91, 0.91)
 _Z95 = 1.96  # standard normal quantile of a two-sided 95 % interval
 
@@ -52,7 +46,7 @@ def plot_confusion_matrix(path: str | os.PathLike[str], matrix: np.ndarray, name
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape != (len(names), len(names)) or not matrix.size:
         raise ConfigurationError(f"expected counts (C, C) and C names, found {matrix.shape} and {len(names)} names")
-    _save(path, _confusion_figure(matrix, names))
+    save_figure(path, _confusion_figure(matrix, names))
 
 
 def plot_calibration(
@@ -75,25 +69,9 @@ def plot_calibration(
         MissingDependencyError: matplotlib is not installed.
         ConfigurationError: As for `reliability_bins`.
     """
-    _save(path, _calibration_figure(np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=bool), bins))
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, on its own canvas: pyplot's global state is left alone."""
-    require_package("matplotlib", "plots")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DPI)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(path: str | os.PathLike[str], figure: Figure) -> None:
-    image = io.BytesIO()
-    # No version and no date in the file: the same figure gives the same bytes.
-    figure.savefig(image, format="png", bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
-    write_whole(path, image.getvalue())
+    save_figure(
+        path, _calibration_figure(np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=bool), bins)
+    )
 
 
 def _confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
@@ -102,7 +80,7 @@ def _confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     size = len(shown)
     cell = 0.5 if size <= 12 else 0.27 if size <= 60 else 0.2  # inches
     font = 10.0 if size <= 12 else 8.5 if size <= 60 else 7.5  # points
-    figure = _new_figure(size * cell, size * cell)
+    figure = new_figure(size * cell, size * cell)
     axes = figure.add_axes((0, 0, 1, 1))
     part = matrix[np.ix_(shown, shown)]
     axes.imshow(_cell_colors(part, matrix.sum(axis=1)[shown]), interpolation="nearest")
@@ -198,7 +176,7 @@ def _pair_lines(matrix: np.ndarray, labels: list[str], max_lines: int) -> list[t
 def _drawable_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return a short form of each name that can be drawn, and the font families that draw them all."""
     cleaned = [" ".join(unicodedata.normalize("NFC", name).split()) for name in names]
-    families, missing = _font_families(frozenset("".join(cleaned)))
+    families, missing = font_families(frozenset("".join(cleaned)))
     shown = []
     for number, name in enumerate(cleaned):
         if not name or missing & set(name):
@@ -208,32 +186,10 @@ def _drawable_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     return shown, families
 
 
-@functools.cache
-def _font_families(characters: frozenset[str]) -> tuple[list[str], set[str]]:
-    """Return installed fonts that together draw as many of the characters as can be, and the rest."""
-    require_package("matplotlib", "plots")
-    from matplotlib import font_manager
-
-    def left_over(path: str) -> set[str]:
-        glyphs = font_manager.get_font(path).get_charmap()
-        return {character for character in missing if ord(character) not in glyphs}
-
-    families, missing = [_FONT], set(characters)
-    missing = left_over(font_manager.findfont(_FONT))
-    fonts = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist if entry.style == "normal"}
-    for name, path in sorted(fonts.items()):
-        if not missing:
-            break
-        if not name.startswith(_NOT_FOR_TEXT) and (rest := left_over(path)) < missing:
-            families.append(name)
-            missing = rest
-    return families, missing
-
-
 def _calibration_figure(confidence: np.ndarray, correct: np.ndarray, bins: int) -> Figure:
     error = expected_calibration_error(confidence, correct, bins)
     full = [item for item in reliability_bins(confidence, correct, bins) if item.count]
-    figure = _new_figure(6, 7)
+    figure = new_figure(6, 7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     figure.subplots_adjust(hspace=0.08)
     _draw_reliability(upper, full, 1 / bins)

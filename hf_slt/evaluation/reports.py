@@ -15,11 +15,11 @@ import numpy as np
 from hf_slt.errors import ConfigurationError
 
 PREDICTION_COLUMNS = ("video_id", "prediction", "reference")
-OPTIONAL_COLUMNS = ("latency_ms",)
+OPTIONAL_COLUMNS = ("score", "abstained", "signer", "latency_ms")
 
 
 def write_predictions(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Write predictions as CSV (UTF-8), columns `video_id,prediction,reference` and, if the rows have it, `latency_ms`.
+    """Write predictions as CSV (UTF-8): `video_id,prediction,reference`, and of `OPTIONAL_COLUMNS` what the rows have.
 
     Args:
         path: File to write; its folder is made if needed.

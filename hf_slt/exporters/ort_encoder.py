@@ -26,7 +26,7 @@ from hf_slt.models.multistream.generation import INPUT_NAMES
 from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOutput
 
 onnxruntime = require_onnx("onnxruntime")
-_seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
+_seq2seq: Any = require_onnx("optimum.onnxruntime.modeling_seq2seq")
 
 ENCODER_FILE = "model.onnx"  # of an encoder that was exported alone
 
@@ -93,7 +93,7 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> MultiStreamEncoderOutput | tuple:
+    ) -> MultiStreamEncoderOutput | tuple[Any, ...]:
         """Encode a batch of clips; the inputs are those of [`MultiStreamEncoder.forward`], in any type of number.
 
         Streams that the model does not read are ignored, as PyTorch does.
@@ -130,10 +130,10 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
             names = [INPUT_NAMES[stream] for stream in self.config.streams]
             raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
         # As in PyTorch, the mask of a stream that is not given says nothing.
-        names = ("attention_mask", *(name for stream in streams for name in (INPUT_NAMES[stream], f"{stream}_mask")))
+        read = ("attention_mask", *(name for stream in streams for name in (INPUT_NAMES[stream], f"{stream}_mask")))
         inputs = {
             name: (as_mask if name.endswith("_mask") else as_values)(name, given[name])
-            for name in names
+            for name in read
             if name in given and name in self.input_names
         }
         self._check_shapes({name: tuple(value.shape) for name, value in inputs.items()})
@@ -167,7 +167,7 @@ class ORTMultiStreamEncoder(_seq2seq.ORTEncoder):
         """Return what stands for streams and masks that are not given: seen nowhere, and hiding nothing."""
         inputs = {}
         for name in self.input_names.keys() - given.keys():
-            shape = [size if isinstance(size, int) else None for size in self.input_shapes[name][2:]]
+            shape: list[Any] = [size if isinstance(size, int) else None for size in self.input_shapes[name][2:]]
             stream = name.removesuffix("_mask")
             is_seen = stream == "attention" or INPUT_NAMES.get(stream) in given
             fill = 1 if name.endswith("_mask") and is_seen else 0

@@ -14,7 +14,7 @@ from hf_slt.models.gloss.heads import classifier_output
 from hf_slt.models.gloss.masking import real_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
 
-_modeling = require_onnx("optimum.onnxruntime.modeling")
+_modeling: Any = require_onnx("optimum.onnxruntime.modeling")
 
 
 class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
@@ -44,7 +44,7 @@ class ORTGlossClassifier(ExportedModelMixin, _modeling.ORTModel):
         category_labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> GlossClassifierOutput | tuple:
+    ) -> GlossClassifierOutput | tuple[Any, ...]:
         r"""Classify a batch of clips.
 
         Args:

@@ -22,7 +22,7 @@ from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerat
 from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoderOutput, sequence_loss, shift_right
 
 onnxruntime = require_onnx("onnxruntime")
-_seq2seq = require_onnx("optimum.onnxruntime.modeling_seq2seq")
+_seq2seq: Any = require_onnx("optimum.onnxruntime.modeling_seq2seq")
 
 
 class ORTTextDecoder(_seq2seq.ORTDecoderForSeq2Seq):
@@ -77,10 +77,10 @@ class ORTMultiStreamForConditionalGeneration(
         return super().from_pretrained(model_id, use_merged=use_merged, **kwargs)
 
     @classmethod
-    def _from_pretrained(cls, model_id: str | Path, config: Any, **kwargs: Any) -> Any:
+    def _from_pretrained(cls, model_id: str | Path, config: Any, subfolder: str = "", **kwargs: Any) -> Any:
         if not isinstance(config, MultiStreamConfig):
             raise ConfigurationError(f"expected an exported translation model, found one of type '{config.model_type}'")
-        folder = Path(model_id, kwargs.get("subfolder") or "")
+        folder = Path(model_id, subfolder or "")
         if (folder / ENCODER_FILE).is_file() and not any(folder.glob("*decoder*.onnx")):
             raise ConfigurationError(
                 f"expected an exported translation model, found an encoder without its decoder in '{folder}'; export "
@@ -88,10 +88,11 @@ class ORTMultiStreamForConditionalGeneration(
             )
         if getattr(config, "ctc_weight", 0) and not Path(model_id).is_dir():
             # optimum fetches from the hub what it knows of: encoder and decoder.
-            names = ("subfolder", "revision", "force_download", "local_files_only", "cache_dir", "token")
+            names = ("revision", "force_download", "local_files_only", "cache_dir", "token")
             with contextlib.suppress(OSError):
-                cls._cached_file(model_id, CTC_HEAD, **{name: kwargs[name] for name in names if name in kwargs})
-        return super()._from_pretrained(model_id, config, **kwargs)
+                given = {name: kwargs[name] for name in names if name in kwargs}
+                cls._cached_file(model_id, CTC_HEAD, subfolder=subfolder, **given)
+        return super()._from_pretrained(model_id, config, subfolder=subfolder, **kwargs)
 
     def _save_pretrained(self, save_directory: str | Path) -> None:
         super()._save_pretrained(save_directory)
@@ -134,7 +135,7 @@ class ORTMultiStreamForConditionalGeneration(
         pose_mask: torch.Tensor | None = None,
         decoder_input_ids: torch.Tensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
-        encoder_outputs: MultiStreamEncoderOutput | tuple | None = None,
+        encoder_outputs: MultiStreamEncoderOutput | tuple[Any, ...] | None = None,
         past_key_values: tuple[tuple[torch.Tensor, ...], ...] | None = None,
         labels: torch.Tensor | None = None,
         use_cache: bool | None = None,
@@ -143,7 +144,7 @@ class ORTMultiStreamForConditionalGeneration(
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> Seq2SeqLMOutput | tuple:
+    ) -> Seq2SeqLMOutput | tuple[Any, ...]:
         r"""Score target sentences; the arguments are those of [`MultiStreamForConditionalGeneration.forward`].
 
         `past_key_values` are those of an earlier call, a tuple; they say the positions of the tokens, and
@@ -228,7 +229,7 @@ class ORTMultiStreamForConditionalGeneration(
 
     def prepare_inputs_for_generation(
         self,
-        input_ids: torch.LongTensor,
+        input_ids: torch.Tensor,
         past_key_values: tuple[tuple[torch.Tensor, ...], ...] | None = None,
         attention_mask: torch.Tensor | None = None,
         encoder_outputs: MultiStreamEncoderOutput | None = None,

@@ -180,9 +180,9 @@ def translation_scorer(
 
     def score(model: Any) -> dict[str, float]:
         evaluation = Evaluation(model, processor, dataset, pose_key, args, tokenize)
-        sentences, _, loss = evaluation.run()
-        scores = evaluation.scores(sentences, references)
-        return {"clips": len(references), "loss": loss, **_numbers(scores)}
+        result = evaluation.run()
+        scores = evaluation.scores(result.sentences, references)
+        return {"clips": len(references), "loss": result.loss, **_numbers(scores)}
 
     return score
 

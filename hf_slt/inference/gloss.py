@@ -108,7 +108,7 @@ class GlossPredictor:
         loaded = [load_clip(path, self.kind, key, width) for path in paths]
         if problems := [problem for _, found in loaded for problem in found]:
             raise DataContractError(problems, headline="the clips are not what the model reads")
-        return [clip for clip, _ in loaded]
+        return [clip for clip, _ in loaded if clip is not None]
 
     def predict(
         self,
@@ -135,14 +135,15 @@ class GlossPredictor:
         if top_k < 1 or batch_size < 1:
             raise ConfigurationError(f"expected top_k and batch_size of 1 or more, found {top_k} and {batch_size}")
         read = iter(self.read([clip for clip in clips if isinstance(clip, (str, Path))], key))
-        clips = [next(read) if isinstance(clip, (str, Path)) else _as_clip(clip) for clip in clips]
-        encoded = [self.feature_extractor.encode_clip(clip.values, clip.mask, clip.aspect_ratio) for clip in clips]
+        whole = [next(read) if isinstance(clip, (str, Path)) else _as_clip(clip) for clip in clips]
+        encoded = [self.feature_extractor.encode_clip(clip.values, clip.mask, clip.aspect_ratio) for clip in whole]
+        names, category_names = self._names
         predictions: list[GlossPrediction] = []
         for start in range(0, len(encoded), batch_size):
             glosses, categories = self._probabilities(encoded[start : start + batch_size])
             for row in range(len(glosses)):
-                ranked = _rank(glosses[row], self._names[0], top_k)
-                others = [] if categories is None else _rank(categories[row], self._names[1], top_k)
+                ranked = _rank(glosses[row], names, top_k)
+                others = [] if categories is None else _rank(categories[row], category_names or [], top_k)
                 predictions.append(GlossPrediction(ranked, others))
         return predictions
 
@@ -151,9 +152,12 @@ class GlossPredictor:
         """Return the probabilities of the glosses `(B, C)`, and of the categories `(B, K)` or None."""
         batch = self.feature_extractor.pad(encoded)
         outputs = self.model(**{name: torch.as_tensor(array).to(self.model.device) for name, array in batch.items()})
-        heads = (outputs.gloss_logits, outputs.category_logits)
-        gloss, category = (None if logits is None else logits.float().softmax(-1).cpu().numpy() for logits in heads)
-        return gloss, category
+        category = outputs.category_logits
+        return _softmax(outputs.gloss_logits), None if category is None else _softmax(category)
+
+
+def _softmax(logits: torch.Tensor) -> np.ndarray:
+    return logits.float().softmax(-1).cpu().numpy()
 
 
 def _as_clip(clip: np.ndarray | GlossClip) -> GlossClip:

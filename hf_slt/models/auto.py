@@ -11,8 +11,11 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
+
+from hf_slt.models.package_hooks import BEFORE_READING, BEFORE_UPLOAD
 
 # Gloss classifiers: the name of a family, which is its folder and model type, and how its classes begin.
 GLOSS_FAMILIES = {
@@ -84,6 +87,13 @@ def register_models() -> None:
         AutoModelForSequenceClassification.register(config, classifier, exist_ok=True)
 
 
+def add_code(folder: Path) -> None:
+    """Put our code into a folder that is about to be uploaded, see `remote_code.py`."""
+    from hf_slt.models.remote_code import write_remote_code
+
+    write_remote_code(folder)
+
+
 _AUTO = "transformers.models.auto."
 REGISTRATIONS: dict[str, Callable[[], None]] = {
     _AUTO + "configuration_auto": register_config,
@@ -95,7 +105,9 @@ REGISTRATIONS: dict[str, Callable[[], None]] = {
 class _RegisterAfterImport(importlib.abc.MetaPathFinder):
     """Call a registration right after the transformers module that holds its table was imported."""
 
-    def find_spec(self, fullname: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         """Find one of the modules with a registration as Python does, and put our loader around its own."""
         if fullname not in REGISTRATIONS:
             return None
@@ -123,6 +135,7 @@ class _RegisteringLoader(importlib.abc.Loader):
 
 def register_when_imported() -> None:
     """Register now with the tables that are imported, and later with those that are not; never imports transformers."""
+    BEFORE_READING[:], BEFORE_UPLOAD[:] = [register_models], [add_code]
     for name, register in REGISTRATIONS.items():
         if name in sys.modules:
             register()

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from hf_slt.compat import count_steps_from_the_start
+
 
 class CarriedLoss:
     """Mixin of a [`Trainer`] that logs the same losses whether a run was stopped or not.
@@ -20,7 +22,7 @@ class CarriedLoss:
 
     def loss_state(self) -> dict[str, Any]:
         """Return the sums of a checkpoint; called on every process."""
-        unlogged = 0.0 if self._unlogged is None else self._nested_gather(self._unlogged).mean().item()
+        unlogged = 0.0 if self._unlogged is None else self.accelerator.gather(self._unlogged).mean().item()
         norm, rate = self._last_figures
         return {
             "logged_loss": self._total_loss_scalar,
@@ -37,6 +39,7 @@ class CarriedLoss:
         if "logged_loss" in state:
             self._total_loss_scalar = state["logged_loss"]
             self._globalstep_last_logged = state["last_logged_step"]
+            count_steps_from_the_start(self)
 
     def make_up_log(self, **due: bool) -> None:
         """Log, evaluate and save what is due at the step at which a run is resumed."""
@@ -45,7 +48,7 @@ class CarriedLoss:
         loss = torch.zeros((), device=self.args.device)
         norm, rate = self._last_figures
         self._maybe_log_save_evaluate(loss, norm, self.model, None, self.state.epoch, None, 0.0, learning_rate=rate)
-        self._carried = self._nested_gather(loss).mean().item()  # 0 if it was logged
+        self._carried = self.accelerator.gather(loss).mean().item()  # 0 if it was logged
 
     def mean_loss(self) -> float:
         """Return the mean training loss over the steps of a run that has nothing left to train."""

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from hf_slt.compat import stored_names
+
 TRAINING_WEIGHTS = "training_weights.safetensors"  # beside the averaged ones, in a checkpoint
 
 
@@ -30,6 +32,8 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float, updates: int = 0):
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        own = {name: stored for stored, name in stored_names(model).items()}
+        self.stored = {name: own.get(name, name) for name in self.parameters}  # name in the model -> in a checkpoint
         self.decay = decay
         self.updates = updates
 
@@ -75,7 +79,7 @@ class WeightAverage:
 
     def save_weights(self, folder: Path) -> None:
         """Save the weights that are trained, for a run that goes on."""
-        weights = {name: p.detach().contiguous() for name, p in self.parameters.items()}
+        weights = {self.stored[name]: p.detach().contiguous() for name, p in self.parameters.items()}
         save_file(weights, folder / TRAINING_WEIGHTS, metadata={"updates": str(self.updates)})
 
     @torch.no_grad()
@@ -83,5 +87,6 @@ class WeightAverage:
         """Load the weights that are trained; the average is what the model holds at this moment."""
         for name, average in self.average.items():
             average.copy_(self.parameters[name])
-        for name, weights in load_file(folder / TRAINING_WEIGHTS).items():
-            self.parameters[name].copy_(weights)
+        saved = load_file(folder / TRAINING_WEIGHTS)
+        for name, parameter in self.parameters.items():
+            parameter.copy_(saved[self.stored[name]])

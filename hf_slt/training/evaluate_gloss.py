@@ -27,6 +27,8 @@ from hf_slt.evaluation.scored_clips import ScoredClips
 from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
+from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.evaluation_provenance import describe_selection, hash_rows, versions
 from hf_slt.training.exported_models import check_not_exported, load_exported_classifier
 from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
@@ -38,7 +40,8 @@ from hf_slt.training.gloss_results import (
     write_predictions_of,
 )
 from hf_slt.training.gloss_trainer import FixedOrder, evaluation_order
-from hf_slt.training.results import SPLITS, read_run_file
+from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
+from hf_slt.training.results import CONFIDENCE, SPLITS, read_run_file
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +76,7 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
     clips = score_clips(
         predict_scores(model, dataset, extractor, args.batch_size), dataset, 1 if config.num_categories is None else 2
     )
-    metrics = collect_metrics(clips, dataset, args)
-    metrics["split"] = split.labels_csv.stem
+    metrics = {**describe_evaluation(args, folder, model, report, splits), **collect_metrics(clips, dataset, args)}
     metrics["signers_shared_with_training"] = shared_signers(dataset.signers, splits)
     write_evaluation(output_dir, metrics, clips, dataset, config)
     return metrics
@@ -177,8 +179,8 @@ def check_evaluation_data(
     return checked(report, report_path)
 
 
-def check_unseen(report: GlossContractReport, splits: Mapping[str, Any]) -> None:
-    """Raise `DataContractError` listing the clips whose content the model was trained or selected on."""
+def known_clips(report: GlossContractReport, splits: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return file -> split and file of the clip of the same content that the model was trained or selected on."""
     known = {
         digest: (split, file)
         for split in ("train", "validation")
@@ -187,12 +189,16 @@ def check_unseen(report: GlossContractReport, splits: Mapping[str, Any]) -> None
         )
     }
     digests = clip_digests(report, "test")
-    problems = []
-    for row in report.rows["test"]:
-        if seen := known.get(digests[row.file]):
-            found = f"its content is clip '{seen[1]}' of the {seen[0]} split"
-            fix = "evaluate other clips, or pass --allow-overlap"
-            problems.append(Problem(row.file, "a clip that the model has not seen", found, fix))
+    return {row.file: known[digests[row.file]] for row in report.rows["test"] if digests[row.file] in known}
+
+
+def check_unseen(report: GlossContractReport, splits: Mapping[str, Any]) -> None:
+    """Raise `DataContractError` listing the clips whose content the model was trained or selected on."""
+    fix = "evaluate other clips, or pass --allow-overlap"
+    problems = [
+        Problem(file, "a clip that the model has not seen", f"its content is clip '{other}' of the {split} split", fix)
+        for file, (split, other) in known_clips(report, splits).items()
+    ]
     if problems:
         raise DataContractError(problems, headline="scores on known clips mean nothing (--allow-overlap to see them)")
 
@@ -210,6 +216,34 @@ def predict_scores(model: Any, dataset: GlossDataset, extractor: Any, batch_size
         parts.append([logits.float().cpu().numpy() for logits in heads if logits is not None])
     back = np.argsort(order)
     return tuple(np.concatenate(head)[back] for head in zip(*parts, strict=True))
+
+
+def describe_evaluation(
+    args: GlossEvaluationArguments, folder: Path, model: Any, report: GlossContractReport, splits: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the scores come from, as `metrics.json` of a translation model tells it.
+
+    Clips are compared by content: `overlap` has no groups of signer, sentence and video.
+    """
+    rows, digests = report.rows["test"], clip_digests(report, "test")
+    return {
+        "model": folder.resolve().name,
+        "runtime": "onnxruntime" if args.onnx else "torch",
+        "task": "gloss",
+        "split": Path(args.labels_csv or "").stem,
+        "n": len(rows),
+        "data_hash": hash_rows([row.file, row.gloss, row.cat, row.signer, digests[row.file]] for row in rows),
+        "selection": describe_selection(
+            folder, read_run_file(folder, RUN_CONFIG), splits, GlossTrainingArguments.lower_is_better
+        ),
+        "overlap": {"video_ids": len(known_clips(report, splits)), "groups": None} if splits else None,
+        "confidence": CONFIDENCE,
+        "resamples": args.resamples,
+        "seed": args.seed,
+        "settings": {"device": model.device.type, "precision": "fp32", "batch_size": args.batch_size},
+        "versions": versions(),
+        "skipped_clips": 0,
+    }
 
 
 def collect_metrics(clips: ScoredClips, dataset: GlossDataset, args: GlossEvaluationArguments) -> dict[str, Any]:
@@ -240,6 +274,9 @@ def write_evaluation(
         plot_calibration(output_dir / "calibration.png", confidence, clips.predictions == clips.labels)
     except MissingDependencyError as error:
         logger.warning(f"no plots: {error}")
+    if metrics["overlap"] and metrics["overlap"]["video_ids"]:
+        known = f"{metrics['overlap']['video_ids']} of {metrics['clips']}"
+        logger.warning(f"{known} clips are known from training or selection: their scores mean nothing")
     logger.info(format_gloss_scores(f"{metrics['split']} ({metrics['clips']} clips)", metrics))
     for row in metrics.get("per_signer", ()):
         interval = f"[{row['accuracy_low']:.2f}, {row['accuracy_high']:.2f}]"

@@ -41,27 +41,51 @@ class EvaluationArguments:
         "Folder for the results (default: <model>/eval_<name of index>; must be given for several models).",
     )
     output_csv: str | None = flag(
-        None, "File for the predictions of one model (default: predictions.csv in the folder for the results)."
+        None, "Another file for the predictions of one model: video_id, prediction, reference, latency_ms."
     )
+    report: str | None = flag(None, "HTML file of one model's results: one static page, pictures in it.")
     tokenizer: str | None = flag(None, "Name or folder of a tokenizer in place of the checkpoint's.")
     batch_size: int = flag(8, "Clips a step.", ("--val-batch-size",))
     num_workers: int = flag(2, "Processes that read and decode clips.")
     num_beams: int | None = flag(None, "Beams (default: the model's own setting).")
     max_new_tokens: int | None = flag(None, "Longest sentence, in tokens (default: the model's own setting).")
     length_penalty: float | None = flag(None, "Above 0 favours longer sentences in beam search (default: the model's).")
+    no_repeat_ngram_size: int | None = flag(
+        None, "No sentence holds this many tokens in a row twice; 0 = off (default: the model's)."
+    )
     device: str = flag("auto", "auto (a GPU if there is one; the CPU with --onnx), cpu or cuda.")
     precision: str = flag("fp32", "fp32, bf16 (autocast), or amp: autocast to what the device is fast in, else fp32.")
-    bleu_tokenize: str | None = flag(None, "sacrebleu's tokenizer for BLEU (default: that of the training run).")
+    language: str | None = flag(
+        None, "Language of the sentences, ISO 639-1, which chooses sacrebleu's tokenizer (default: the training run's)."
+    )
+    bleu_tokenize: str | None = flag(
+        None, "sacrebleu's tokenizer for BLEU (default: that of --language, else of the training run)."
+    )
+    lowercase: bool = flag(False, "Score in lower case; case counts without it.")
+    phoenix_legacy: bool = flag(
+        False, "Also score as older papers on PHOENIX do: lower case, and BLEU on words between white space."
+    )
+    abstain: float | None = flag(
+        None,
+        "Largest mean character error rate, in percent, of the sentences that are answered: the others are marked as "
+        "abstained. The threshold on the model's own confidence is chosen on --calibration-index.",
+    )
+    calibration_index: str | None = flag(
+        None,
+        "CSV with the video_ids that --abstain chooses its threshold on: the validation split of the run, no test "
+        "clips (default: that of the demo with --demo).",
+    )
     ablate_streams: bool = flag(False, "Also score with streams blanked: each one, all images, all but one.")
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
     num_threads: int | None = flag(None, "Threads of torch and ONNX Runtime on the CPU (default: the training run's).")
-    allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
+    allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on; they are counted.")
     seed: int = flag(42, "Seed of the bootstrap.")
 
     def __post_init__(self) -> None:
         self.checkpoint, self.onnx = ([v] if isinstance(v, str) else v for v in (self.checkpoint, self.onnx))
         ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
-        check_ranges(self, ranges | dict.fromkeys(("num_workers", "resamples"), (0, math.inf)))
+        ranges |= dict.fromkeys(("num_workers", "resamples", "no_repeat_ngram_size"), (0, math.inf))
+        check_ranges(self, ranges | {"abstain": (0, 100)})
         problems = [
             f"expected --{name} {', '.join(known[:-1])} or {known[-1]}, found '{getattr(self, name)}'"
             for name, known in CHOICES.items()
@@ -80,6 +104,10 @@ class EvaluationArguments:
                     f"expected one model with --output-csv, found {count}; without it the predictions of each are in a "
                     f"folder of its own"
                 )
+            if self.report:
+                problems.append(f"expected one model with --report, found {count}; evaluate them one by one")
+        if self.calibration_index and self.abstain is None:
+            problems.append("expected --abstain RISK with --calibration-index, found none")
         return problems
 
     def _not_for_exports(self) -> list[str]:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -18,11 +20,14 @@ from hf_slt.evaluation.metrics import compute_translation_metrics
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.build_slt import text_encoder
 from hf_slt.training.evaluation_arguments import EvaluationArguments
-from hf_slt.training.results import fingerprint, format_scores, with_intervals
+from hf_slt.training.evaluation_result import EvaluationResult
+from hf_slt.training.overlap import fingerprint
+from hf_slt.training.results import format_scores, with_intervals
 
 logger = logging.getLogger(__name__)
 
-_GENERATION_FLAGS = ("num_beams", "length_penalty", "max_new_tokens")
+GENERATION_FLAGS = ("num_beams", "length_penalty", "no_repeat_ngram_size", "max_new_tokens")
+SCORE_DIGITS = 4  # of a log-probability; further ones are those of the runtime and its threads
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Evaluation:
     tokenize: str
     dtype: torch.dtype | None = None
 
-    def run(self, ablate: Sequence[str] = (), warm_up: bool = False) -> tuple[list[str], list[float], float]:
+    def run(self, ablate: Sequence[str] = (), warm_up: bool = False) -> EvaluationResult:
         """Translate every clip with some streams blanked.
 
         Args:
@@ -56,11 +61,14 @@ class Evaluation:
                 (memory, kernels) is not the time of a clip.
 
         Returns:
-            Sentences, milliseconds a clip (the time of its batch over the clips in it, see `generate`), and the loss
-            per target token.
+            What was found. The latency of a clip is the time of its batch over the clips in it, see `generate`; its
+            score is that of `judge`.
         """
+        columns = {name: self.dataset[name][:] for name in ("video_id", "text", "signer")}
         sentences: list[str] = []
         latencies: list[float] = []
+        kept: list[np.ndarray] = []
+        scores: list[float] = []
         loss, tokens = 0.0, 0
         for batch in tqdm(
             self._loader(ablate), desc=f"without {', '.join(ablate)}" if ablate else "evaluating", unit="batch"
@@ -72,10 +80,43 @@ class Evaluation:
             sentences += self.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
             latencies += [milliseconds / len(ids)] * len(ids)
             count = int((batch["labels"] != -100).sum())
-            with torch.no_grad(), self._autocast():
-                loss += float(self.model(**batch).loss) * count
+            targets = generated_targets(ids, self.model.generation_config.eos_token_id)
+            batch_loss, batch_scores = self.judge(batch, targets)
+            loss += batch_loss * count
             tokens += count
-        return sentences, latencies, loss / tokens
+            scores += batch_scores
+            kept += [row[row != -100].numpy() for row in targets.cpu()]
+        return EvaluationResult(
+            video_ids=columns["video_id"],
+            sentences=sentences,
+            references=columns["text"],
+            ids=kept,
+            score_per_clip=np.round(np.array(scores), SCORE_DIGITS),
+            latencies=latencies,
+            loss=loss / tokens,
+            signers=columns["signer"] if any(columns["signer"]) else None,
+        )
+
+    def judge(self, batch: dict[str, torch.Tensor], targets: torch.Tensor) -> tuple[float, list[float]]:
+        """Let the text decoder judge sentences that it is given token by token; the encoder runs once for all of them.
+
+        Args:
+            batch: A batch with the labels of the clips.
+            targets: Other sentences, the generated ones: token ids `(B, N)`; -100 is ignored.
+
+        Returns:
+            The loss per label, and for each clip the mean log-probability per token of its other sentence. That is
+            what the decoder itself says, also where beams were ranked with a length penalty, CTC had a share in them
+            or tokens were barred.
+        """
+        mask = batch["attention_mask"]
+        with torch.no_grad(), self._autocast():
+            encoded = self.model.encoder(**_encoder_inputs(batch))
+            labels = {name: batch[name] for name in ("labels", "decoder_input_ids") if name in batch}
+            loss = self.model(encoder_outputs=encoded, attention_mask=mask, **labels).loss
+            logits = self.model(encoder_outputs=encoded, attention_mask=mask, labels=targets).logits
+        losses = F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (B, N)
+        return float(loss), (-losses.sum(1) / (targets != -100).sum(1)).tolist()
 
     def _loader(self, ablate: Sequence[str]) -> DataLoader:
         transform = ClipTransform(
@@ -102,8 +143,8 @@ class Evaluation:
             Token ids `(B, N)`, and the milliseconds that encoder and generation took. Reading clips, moving them to the
             device and decoding ids are not in it.
         """
-        inputs = {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
-        given = {name: getattr(self.args, name) for name in _GENERATION_FLAGS}
+        inputs = _encoder_inputs(batch)
+        given = {name: getattr(self.args, name) for name in GENERATION_FLAGS}
         options = {name: value for name, value in given.items() if value is not None}
         self._synchronize()
         start = time.perf_counter()
@@ -121,14 +162,36 @@ class Evaluation:
 
     def scores(self, sentences: list[str], references: list[str]) -> dict[str, Any]:
         """Score sentences against references, with intervals."""
-        metrics = compute_translation_metrics(sentences, references, tokenize=self.tokenize)
-        return with_intervals(metrics, sentences, references, self.tokenize, self.args.resamples, self.args.seed)
+        lowercase = self.args.lowercase
+        metrics = compute_translation_metrics(sentences, references, self.tokenize, lowercase)
+        return with_intervals(
+            metrics, sentences, references, self.tokenize, self.args.resamples, self.args.seed, lowercase
+        )
+
+
+def _encoder_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
+
+
+def generated_targets(ids: torch.Tensor, eos_token_id: int | Sequence[int] | None) -> torch.Tensor:
+    """Return generated ids `(B, 1 + N)` as targets `(B, N)`: without the start token, -100 behind the first end.
+
+    A sentence without an end is one that reached the largest length: nothing of it is padding.
+    """
+    targets = ids[:, 1:]
+    ends = torch.isin(targets, torch.tensor([] if eos_token_id is None else eos_token_id, device=ids.device))
+    behind = ends.long().cumsum(1) - ends.long() > 0
+    return targets.masked_fill(behind, -100)
 
 
 def score_groups(
     evaluation: Evaluation, sentences: list[str], references: list[str], splits: dict[str, Any]
-) -> dict[str, Any]:
-    """Score the sentences that also occur in the training text apart from those that do not, where there are both."""
+) -> dict[str, dict[str, Any]]:
+    """Score the sentences that also occur in the training text apart from those that do not, where there are both.
+
+    Returns:
+        `seen` and `unseen` -> `clips` and scores; empty if all clips are of one kind, or the training text is unknown.
+    """
     known = set(splits.get("train", {}).get("sentences", ()))
     seen = [fingerprint(reference) in known for reference in references]
     if not known or all(seen) or not any(seen):
@@ -137,7 +200,7 @@ def score_groups(
     for name, wanted in (("seen", True), ("unseen", False)):
         chosen = [i for i, is_seen in enumerate(seen) if is_seen is wanted]
         scores = evaluation.scores([sentences[i] for i in chosen], [references[i] for i in chosen])
-        groups |= {f"{name}_{key}": value for key, value in scores.items()} | {f"{name}_clips": len(chosen)}
+        groups[name] = {"clips": len(chosen), **scores}
         logger.info(format_scores(f"{name} in training ({len(chosen)} clips)", scores))
     return groups
 
@@ -155,7 +218,7 @@ def ablate_streams(
         cases |= {f"only {stream}": [other for other in streams if other != stream] for stream in streams}
     # Two names may stand for the same blanked streams (without images, only pose), which are scored once.
     blanked = {frozenset(ablate): ablate for ablate in cases.values()}
-    rows = {key: evaluation.scores(evaluation.run(ablate)[0], references) for key, ablate in blanked.items()}
+    rows = {key: evaluation.scores(evaluation.run(ablate).sentences, references) for key, ablate in blanked.items()}
     table = {"all streams": scores} | {name: rows[frozenset(ablate)] for name, ablate in cases.items()}
     for name, row in table.items():
         logger.info(format_scores(f"{name:24}", row))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from hf_slt.compat import stored_names, stored_weights
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import write_json
 from hf_slt.models.legacy.files import not_finite
@@ -108,14 +109,13 @@ def initialize_from(
     if report_path is not None:
         write_json(report_path, asdict(report))
     _require_share(report, 1.0 if allow_partial is None else allow_partial, model, report_path)
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    own, parameters = stored_weights(model), _parameter_names(model)
     # Buffers may be masks of infinities.
     if broken := not_finite({name: value for name, value in values.items() if name in parameters}):
         raise ConfigurationError(
             f"expected finite numbers in --init-checkpoint {path}, found NaN or infinity in {len(broken)} weights: "
             f"{', '.join(broken)}; choose an earlier checkpoint"
         )
-    own = model.state_dict()
     with torch.no_grad():
         for name, value in values.items():
             own[name].copy_(value)
@@ -138,21 +138,26 @@ def initialize_run(model: PreTrainedModel, args: Any, extractor: Any = None) -> 
 
 
 def _aligned(source: Renamed, model: PreTrainedModel) -> Renamed:
-    """Add or remove the prefix of the base model, where more names fit then: an encoder alone, or the whole model."""
+    """Give weights the names that files have: without modules' other names, with the prefix with which more names fit.
+
+    The base model has none: an encoder may be alone in the file, or in the model.
+    """
     prefix = f"{model.base_model_prefix}."
-    own = model.state_dict().keys()
+    in_files = {name: stored for stored, name in stored_names(model).items()}
+    own = {*in_files, *stored_weights(model)}
     variants = (
         source.weights,
         {prefix + name: value for name, value in source.weights.items()},
         {name.removeprefix(prefix): value for name, value in source.weights.items()},
     )
-    source.weights = max(variants, key=lambda weights: len(own & weights.keys()))
+    fitting = max(variants, key=lambda weights: len(own & weights.keys()))
+    source.weights = {in_files.get(name, name): value for name, value in fitting.items()}
     return source
 
 
 def _compare(model: PreTrainedModel, source: Renamed, path: str) -> tuple[InitReport, dict[str, torch.Tensor]]:
     """Return the report, and what can be loaded: one value for each group of tied names."""
-    own = model.state_dict()
+    own, parameters = stored_weights(model), _parameter_names(model)
     older = source.older_names()
     report = InitReport(path, unexpected=list(source.unplaced), dropped=dict(source.dropped))
     values: dict[str, torch.Tensor] = {}
@@ -171,11 +176,17 @@ def _compare(model: PreTrainedModel, source: Renamed, path: str) -> tuple[InitRe
     reshaped = {_tensor_key(own[row["name"]]) for row in report.reshaped}
     report.loaded = [name for name in own if _tensor_key(own[name]) in place]
     report.missing = [name for name in own if _tensor_key(own[name]) not in {*place, *reshaped}]
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    sizes = {_tensor_key(own[name]): own[name].numel() for name in parameters}
     report.total_parameters = sum(sizes.values())
-    report.loaded_parameters = sum(size for name, size in sizes.items() if _tensor_key(own[name]) in place)
+    report.loaded_parameters = sum(size for key, size in sizes.items() if key in place)
     report.share = report.loaded_parameters / max(1, report.total_parameters)
     return report, values
+
+
+def _parameter_names(model: PreTrainedModel) -> set[str]:
+    """Return the names that parameters have in files, tied ones included."""
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    return {stored for stored, own in stored_names(model).items() if own in parameters}
 
 
 def _tensor_key(tensor: torch.Tensor) -> tuple[int, torch.Size]:

@@ -15,7 +15,7 @@ from hf_slt.training.init_sources import Source
 _IRRELEVANT = re.compile(
     r"_.*|.*(drop|initializer|label|token_id|vocab|ctc_).*|alpha|beta|num_categories|streams|num_pose_landmarks|"
     r"freeze_backbone|use_pretrained_backbone|train_from_frames|use_cache|bridge|sequence_length|"
-    r"feature_extractor_type|processor_class"
+    r"is_decoder|tie_word_embeddings|scale_decoder_outputs|feature_extractor_type|processor_class"
 )
 _OF_FEATURES = ("input_type", "feature_size")
 

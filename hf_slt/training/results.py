@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,18 @@ from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.bootstrap import bootstrap_intervals
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.overlap import SPLITS, split_members
 
 logger = logging.getLogger(__name__)
 
-SPLITS = "splits.json"
+CONFIDENCE = 0.95
 SHOWN_METRICS = {"bleu": "BLEU-4", "chrf": "chrF", "cer": "CER", "wer": "WER"}
 
 
 def write_run_files(output_dir: Path, effective: dict[str, Any], corpus: datasets.DatasetDict) -> None:
     """Write `run_config.json` (what `--config` takes back) and `splits.json` (what an evaluation must not overlap)."""
     write_json(output_dir / RUN_CONFIG, effective)
-    members = {
-        split: {"video_ids": data["video_id"][:], "sentences": sorted({fingerprint(t) for t in data["text"][:]})}
-        for split, data in corpus.items()
-    }
-    write_json(output_dir / SPLITS, members)
+    write_json(output_dir / SPLITS, split_members(corpus))
 
 
 def read_run_file(checkpoint: Path, name: str) -> dict[str, Any]:
@@ -52,19 +47,21 @@ def read_run_file(checkpoint: Path, name: str) -> dict[str, Any]:
     return {}
 
 
-def fingerprint(sentence: str) -> str:
-    """Return a short hash of a sentence, by which a test sentence is known as seen without storing the text."""
-    text = " ".join(unicodedata.normalize("NFC", sentence).split())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def with_intervals(
-    metrics: dict[str, Any], predictions: list[str], references: list[str], tokenize: str, resamples: int, seed: int
+    metrics: dict[str, Any],
+    predictions: list[str],
+    references: list[str],
+    tokenize: str,
+    resamples: int,
+    seed: int,
+    lowercase: bool = False,
 ) -> dict[str, Any]:
-    """Add the 95 % bootstrap interval of each main score as `<score>_interval: [low, high]`."""
+    """Add the bootstrap interval of each main score, of `CONFIDENCE`, as `<score>_interval: [low, high]`."""
     if not resamples:
         return metrics
-    intervals = bootstrap_intervals(predictions, references, tokenize=tokenize, resamples=resamples, seed=seed)
+    intervals = bootstrap_intervals(
+        predictions, references, tokenize, resamples, seed, confidence=CONFIDENCE, lowercase=lowercase
+    )
     return {**metrics, **{f"{name}_interval": [round(v, 4) for v in bounds] for name, bounds in intervals.items()}}
 
 

@@ -26,6 +26,7 @@ _FREE = re.compile(
     r"load_best_model_at_end|per_device_eval_batch_size|cache_dir|bleu_tokenize|pin_memory|init_checkpoint|"
     r"allow_partial_init|do_.*|auto_find_batch_size|test_index|val_index|.*_(test|val)(_csv)?|overwrite_.*|demo|smoke_test"
 )
+_SECRETS = ("hub_token", "push_to_hub_token")
 
 
 def stored_flags(checkpoint: str | None) -> dict[str, Any]:
@@ -44,10 +45,14 @@ def stored_flags(checkpoint: str | None) -> dict[str, Any]:
 
 
 def flags_to_store(effective: dict[str, Any], checkpoint: str | None) -> dict[str, Any]:
-    """Return the flags that repeat a run: how it was gone on with is no part of them, what it started from is."""
+    """Return the flags that repeat a run: how it was gone on with is no part of them, what it started from is.
+
+    A token is left out: the file is shared.
+    """
     before = stored_flags(checkpoint)
     start = {name: before[name] for name in ("init_checkpoint", "allow_partial_init") if name in before}
-    return {**effective, **start, "resume_from_checkpoint": None}
+    private = dict.fromkeys(effective.keys() & set(_SECRETS))
+    return {**effective, **start, **private, "resume_from_checkpoint": None}
 
 
 def check_resumed_flags(checkpoint: str | None, effective: dict[str, Any]) -> None:

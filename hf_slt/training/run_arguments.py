@@ -96,5 +96,14 @@ class RunArguments(CommonRunArguments):
     generation_num_beams: int = flag(1, "Beams when sentences are generated.", ("--num-beams",))
     generation_length_penalty: float = flag(1.0, "Above 0, beams favour longer sentences.", ("--length-penalty",))
     metric_for_best_model: str = flag("eval_loss", "Validation score that chooses the best model, e.g. eval_bleu.")
-    bleu_tokenize: str = flag("13a", "sacrebleu's tokenizer for BLEU: 13a for text, none for glosses, zh, ...")
+    language: str | None = flag(
+        None, "Language of the sentences, ISO 639-1 (es, de, zh, ...); it chooses sacrebleu's tokenizer."
+    )
+    sign_language: str | None = flag(None, "Sign language of the clips, ISO 639-3 (gsg, ase, ...) or its name.")
+    bleu_tokenize: str | None = flag(
+        None, "sacrebleu's tokenizer for BLEU: 13a, none for glosses, zh, ... (default: that of --language, else 13a)."
+    )
+    allow_overlap: bool = flag(
+        False, "Score test clips that are in train or validation too (by id, or signer, text and video); counted."
+    )
     num_samples: int = flag(3, "Sentences shown at each evaluation.")

@@ -9,13 +9,13 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
+from hf_slt.compat import set_tensorboard_folder
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.flags import check_ranges
 
@@ -76,6 +76,12 @@ class RunSettings:
         if self.optimizer:
             self.optim, self.optimizer_class = find_optimizer(self.optimizer, self.optim)
         self._set_reports()
+
+    def get_warmup_steps(self, num_training_steps: int) -> int:
+        """Return `--warmup_steps`, or `--warmup-ratio` of the steps; of transformers 5 that is the same argument."""
+        if self.warmup_steps >= 1:
+            return int(self.warmup_steps)
+        return math.ceil(num_training_steps * (self.warmup_steps or self.warmup_ratio))
 
     def finish_run_flags(self) -> None:
         """Set what HuggingFace's own `__post_init__` has to be through with first."""
@@ -190,7 +196,7 @@ class RunSettings:
         others = [self.report_to] if isinstance(self.report_to, str) else list(self.report_to or [])
         self.report_to = sorted({*others, "tensorboard"} - {"none"})
         folder = None if self.tensorboard.lower() == "true" else self.tensorboard
-        self.logging_dir = folder or self.logging_dir or str(Path(self.output_dir or ".") / "runs")
+        set_tensorboard_folder(self, folder)
 
 
 def amp_dtype(on_gpu: bool) -> str | None:

@@ -11,11 +11,12 @@ from hf_slt.training.evaluation_loaders import OwnEvalLoader
 from hf_slt.training.guards import FiniteLoss
 from hf_slt.training.interruption import shield_workers
 from hf_slt.training.optimization import OwnOptimization
+from hf_slt.training.publishing import Publishing
 from hf_slt.training.resumption import ExactRuns
 
 
-class RunTrainer(FiniteLoss, ExactRuns, OwnOptimization, OwnEvalLoader):
-    """Mixin of a [`Trainer`]: any optimizer and schedule, finite losses, runs that can be stopped anywhere.
+class RunTrainer(FiniteLoss, ExactRuns, OwnOptimization, OwnEvalLoader, Publishing):
+    """Mixin of a [`Trainer`]: any optimizer and schedule, finite losses, runs that can be stopped anywhere and pushed.
 
     Its arguments are [`RunSettings`].
     """

@@ -61,8 +61,7 @@ class WholeSaving:
                 for path in sorted(staged.iterdir(), key=lambda path: path.suffix != ".safetensors"):
                     os.replace(path, folder / path.name)
                 shutil.rmtree(folder / SAVING)
-        if self.args.push_to_hub:
-            self.push_to_hub(commit_message="Model save")
+        self.push_saved("Model save")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         run_dir, step = Path(self.args.output_dir), self.state.global_step

@@ -14,6 +14,7 @@ from hf_slt.data.gloss.collator import DataCollatorForGlossClassification
 from hf_slt.data.gloss.contract import GlossContractReport
 from hf_slt.data.gloss.dataset import GlossDataset
 from hf_slt.errors import ConfigurationError
+from hf_slt.model_card.run_card import write_run_card
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
 from hf_slt.training.build_gloss import (
     GlossClasses,
@@ -190,6 +191,9 @@ def train_and_score_gloss(trainer: GlossTrainer, splits: dict[str, GlossDataset]
         if split in splits:
             metrics = trainer.evaluate(splits[split], metric_key_prefix=prefix)
             metrics = save_gloss_results(trainer, splits[split], prefix, metrics)
+    if trainer.is_world_process_zero():
+        write_run_card(trainer.args.output_dir)
+    trainer.push_saved("End of training")
     # All processes leave together: one that exits while another still talks to it can be aborted.
     trainer.accelerator.wait_for_everyone()
     PartialState().destroy_process_group()

@@ -15,6 +15,7 @@ from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.epoch import SharedEpoch
+from hf_slt.model_card.run_card import write_run_card
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
 from hf_slt.training.build_backbones import load_backbone_weights, load_backbones
 from hf_slt.training.build_decoder import check_decoder_arguments
@@ -31,6 +32,7 @@ from hf_slt.training.build_slt import (
 from hf_slt.training.callbacks import EpochCallback, EpochReportCallback, QuietProgressCallback
 from hf_slt.training.early_stopping import ResumableEarlyStopping
 from hf_slt.training.init_checkpoint import encoder_architecture, initialize_run
+from hf_slt.training.overlap import check_run_overlap, count_overlap, split_members
 from hf_slt.training.results import save_predictions, write_run_files
 from hf_slt.training.resumed_flags import flags_to_store
 from hf_slt.training.run_checks import (
@@ -99,11 +101,13 @@ def run_train_slt(
         The scores of the last evaluation: of the test split if there is one, else of the validation split.
 
     Raises:
-        DataContractError: The corpus is not usable; nothing but `contract_report.json` was written.
+        DataContractError: The corpus is not usable, or test clips are known from the other splits; nothing but
+            `contract_report.json` was written.
         TokenizerRoundTripError: The tokenizer cannot hold the training sentences.
         ConfigurationError: Flags that cannot work.
     """
     output_dir = resolve_output_dir(training_args.output_dir)
+    effective = {**effective, "bleu_tokenize": training_args.bleu_tokenize}
     check_start(training_args, effective)
     check_decoder_arguments(model_args)
     augmentation_args.augmentation()  # what is wrong with the flags comes out before any clip is read
@@ -116,8 +120,10 @@ def run_train_slt(
         num_landmarks=model_args.pose_landmarks,
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
+        allow_overlap=training_args.allow_overlap,
     )
     corpus = take_subset(corpus, training_args.subset_size, training_args.seed)
+    check_run_overlap(corpus, training_args.allow_overlap)
     check_same_clips(training_args.resume_from_checkpoint, corpus["train"]["video_id"][:])
     prepare_torch(training_args)
     source, given = training_args.resume_from_checkpoint or training_args.init_checkpoint, model_args.given_flags
@@ -147,6 +153,7 @@ def run_train_slt(
         write_run_files(
             output_dir, flags_to_store({**effective, **sizes}, training_args.resume_from_checkpoint), corpus
         )
+        processor.save_pretrained(output_dir)  # what `hub_strategy` pushes while training loads
     return train_and_score(trainer, processor, splits, corpus)
 
 
@@ -234,7 +241,12 @@ def train_and_score(
     for prefix, split in (("eval", "validation"), ("test", "test")):
         if split in splits:
             metrics = trainer.evaluate(splits[split], metric_key_prefix=prefix)
+            if split == "test":
+                metrics["test_overlap"] = count_overlap(corpus["test"], split_members(corpus))
             save_predictions(trainer, corpus[split], prefix, metrics)
+    if trainer.is_world_process_zero():
+        write_run_card(trainer.args.output_dir)
+    trainer.push_saved("End of training")
     # All processes leave together: one that exits while another still talks to it can be aborted.
     trainer.accelerator.wait_for_everyone()
     PartialState().destroy_process_group()

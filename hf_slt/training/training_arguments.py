@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from transformers import Seq2SeqTrainingArguments
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.languages import tokenizer_for_language
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
 from hf_slt.training.flags import check_ranges
 from hf_slt.training.run_arguments import RunArguments
 from hf_slt.training.run_settings import RunSettings
 
-LOWER_IS_BETTER = ("loss", "cer", "wer", "looping")
-SELECTING_SCORES = ("bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "exact_match", *LOWER_IS_BETTER)
+LOWER_IS_BETTER = ("loss", "ter", "cer", "wer", "looping")
+_BLEU = ("bleu", "bleu1", "bleu2", "bleu3", "bleu4")
+SELECTING_SCORES = (*_BLEU, "chrf", "chrfpp", "rouge_l", "exact_match", *LOWER_IS_BETTER)
 
 
 @dataclass
@@ -45,6 +47,7 @@ class SltTrainingArguments(RunSettings, RunArguments, Seq2SeqTrainingArguments):
         """Raise `ConfigurationError` for what would otherwise come out after the first epoch only."""
         if not self.output_dir:  # transformers would make up a folder
             raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
+        self.bleu_tokenize = self.bleu_tokenize or tokenizer_for_language(self.language)
         check_bleu_tokenizer(self.bleu_tokenize)
         ranges = {"generation_num_beams": (1, math.inf)}
         check_ranges(self, ranges | dict.fromkeys(("num_samples", "lr_encoder", "lr_decoder"), (0, math.inf)))

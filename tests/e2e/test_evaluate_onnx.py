@@ -10,7 +10,7 @@ from script_runs import data_flags, read_csv, read_json, run_main
 
 skip_without_onnx()
 
-OWN = {"name", "path", "runtime", "latency_ms"}  # what a model does not share with its export
+OWN = {"name", "path", "runtime"}  # what a model does not share with its export
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +53,23 @@ def test_checkpoint_and_exports_side_by_side(trained, exported, flags, tmp_path)
     assert report["mean"]["bleu"] == expected["bleu"] and report["std"] is None  # one training
     assert expected["loss"] > 0 and len(expected["ablation"]) == 10
     assert expected["ablation"]["without pose"] != expected["ablation"]["all streams"]
-    predictions = [(row["prediction"], row["reference"]) for row in read_csv(tmp_path / "run" / "predictions.csv")]
+    trained_rows = read_csv(tmp_path / "run" / "predictions.csv")
+    predictions = [(row["prediction"], row["reference"]) for row in trained_rows]
     for other in others:
         assert {k: v for k, v in other.items() if k not in OWN} == {k: v for k, v in expected.items() if k not in OWN}
         rows = read_csv(tmp_path / other["name"] / "predictions.csv")
         assert [(row["prediction"], row["reference"]) for row in rows] == predictions
+        for row, expected_row in zip(rows, trained_rows, strict=True):
+            assert float(row["score"]) == pytest.approx(float(expected_row["score"]), abs=2e-4)
     assert (report["settings"]["device"], report["settings"]["precision"]) == ("cpu", "fp32")
 
 
 def test_results_are_in_the_export_itself_and_clips_of_the_training_are_refused(exported, corpus, flags, capsys):
     run_main("eval_slt", ["--onnx", exported, *flags])
-    assert files_in(exported / "eval_test") == ["contract_report.json", "predictions.csv", "report.csv", "report.json"]
+    tables = ["latency.csv", "metrics.json", "per_length.csv", "predictions.csv", "risk_coverage.csv"]
+    written = [name for name in files_in(exported / "eval_test") if not name.endswith(".png")]
+    assert written == sorted([*tables, "contract_report.json", "report.csv", "report.json"])
+    assert read_json(exported / "eval_test" / "metrics.json")["selection"]["split"] == "validation"
     for folder in (exported, exported / "int8"):
         error = refused(capsys, "eval_slt", ["--onnx", folder, *flags, "--index", corpus.indexes["train"]])
         assert "scores on known clips mean nothing" in error and "it is in the train split" in error
@@ -105,7 +111,10 @@ def test_a_classifier_and_its_export(gloss, tmp_path):
     results = out / "eval_test"
     assert files_in(results) == files_in(tmp_path)
     metrics = read_json(tmp_path / "metrics.json")
-    assert read_json(results / "metrics.json") == metrics and metrics["clips"] == 4
+    exported_metrics = read_json(results / "metrics.json")
+    assert (metrics.pop("model"), metrics.pop("runtime")) == ("run", "torch")
+    assert (exported_metrics.pop("model"), exported_metrics.pop("runtime")) == ("out", "onnxruntime")
+    assert exported_metrics == metrics and metrics["clips"] == metrics["n"] == 4
     assert (results / "per_class.csv").read_text() == (tmp_path / "per_class.csv").read_text()
     for row, expected in zip(
         read_csv(results / "predictions.csv"), read_csv(tmp_path / "predictions.csv"), strict=True

@@ -1,12 +1,21 @@
 """scripts/eval_slt.py over several checkpoints, with another tokenizer, another place for the predictions."""
 
+import importlib.util
 import re
 import shutil
+import sys
 
 import pytest
-from script_runs import SPLITS, data_flags, read_csv, read_json, run_main
+from factories import write_index
+from script_runs import SENTENCES, SPLITS, data_flags, read_csv, read_json, run_main
 
+import hf_slt
 from hf_slt.data.tokenization import train_unigram_tokenizer
+
+TABLES = ["latency.csv", "metrics.json", "per_length.csv", "predictions.csv", "risk_coverage.csv"]
+HAS_PLOTS = importlib.util.find_spec("matplotlib") is not None
+PICTURES = ["attention.png", "length.png", "risk_coverage.png"] if HAS_PLOTS else []
+FILES = [*TABLES, *PICTURES, "report.csv", "report.json"]
 
 
 @pytest.fixture
@@ -36,8 +45,7 @@ def test_several_checkpoints_and_then_one_in_the_same_folder(checkpoints, flags,
     caplog.set_level("INFO")
     run_main("eval_slt", ["--checkpoint", first, second, *flags, "--output-dir", tmp_path])
     names = [f"run-{path.name}" for path in checkpoints]
-    files = ("predictions.csv", "report.csv", "report.json")
-    own = [f"{name}/{file}" for name in names for file in files]
+    own = [f"{name}/{file}" for name in names for file in FILES]
     assert names_in(tmp_path) == sorted(["contract_report.json", "report.csv", "report.json", *own])
     report = read_json(tmp_path / "report.json")
     assert [(entry["name"], entry["path"]) for entry in report["checkpoints"]] == [
@@ -54,7 +62,7 @@ def test_several_checkpoints_and_then_one_in_the_same_folder(checkpoints, flags,
     assert "mean ± standard deviation of 2 models: BLEU-4" in caplog.text
 
     run_main("eval_slt", ["--checkpoint", second, *flags, "--output-dir", tmp_path])
-    assert names_in(tmp_path) == ["contract_report.json", *files]
+    assert names_in(tmp_path) == sorted(["contract_report.json", *FILES])
     alone = read_json(tmp_path / "report.json")
     assert alone["std"] is None and alone["mean"]["loss"] == pytest.approx(losses[1])
     assert [row["checkpoint"] for row in read_csv(tmp_path / "report.csv")] == [names[1]]
@@ -84,8 +92,9 @@ def test_predictions_in_another_file_with_the_tokenizer_of_another_folder(traine
     shutil.copytree(trained.folder, tmp_path / "tokenizer", ignore=shutil.ignore_patterns("checkpoint-*", "model*"))
     extra = ["--tokenizer", tmp_path / "tokenizer", "--output-csv", tmp_path / "new" / "mine.csv"]
     run_main("eval_slt", [*one, *extra, "--output-dir", tmp_path / "eval"])
-    assert names_in(tmp_path / "eval") == ["contract_report.json", "report.csv", "report.json"]
+    assert names_in(tmp_path / "eval") == sorted(["contract_report.json", *FILES])
     rows = read_csv(tmp_path / "new" / "mine.csv")
+    assert list(rows[0]) == ["video_id", "prediction", "reference", "latency_ms"] and float(rows[0]["latency_ms"]) > 0
     assert [row["video_id"] for row in rows] == SPLITS["test"]
     expected = read_csv(trained.folder / "test_predictions.csv")
     assert [row["reference"] for row in rows] == [row["reference"] for row in expected]
@@ -101,8 +110,113 @@ def test_what_cannot_be_used_is_refused_at_once(trained, flags, tmp_path, capsys
     assert re.search(r"DimensionMismatchError: expected .* vocabulary of \d+ tokens .*, found one of \d in", error)
     error = refused(capsys, [*one, "--device", "tpu", "--precision", "fp8"])
     assert "expected --device auto, cpu or cuda, found 'tpu'; expected --precision fp32, amp or bf16, found" in error
-    assert f"--output-csv, found the folder {tmp_path}" in refused(capsys, [*one, "--output-csv", tmp_path])
+    for flag in ("--output-csv", "--report"):
+        assert f"{flag}, found the folder {tmp_path}" in refused(capsys, [*one, flag, tmp_path])
     (tmp_path / "file").write_text("")
     error = refused(capsys, [*one, "--output-csv", tmp_path / "file" / "p.csv"])
     assert f"found {tmp_path / 'file'}, which cannot be written to" in error
     assert not (tmp_path / "eval").exists()
+
+
+def test_two_evaluations_differ_in_nothing_but_the_times(trained, flags, corpus, tmp_path):
+    calibration = ["--abstain", 100, "--calibration-index", corpus.indexes["validation"]]
+    for name in ("first", "second"):
+        report = ["--report", tmp_path / name / "report.html", "--phoenix-legacy"]
+        run_main(
+            "eval_slt",
+            ["--checkpoint", trained.folder, *flags, *calibration, *report, "--output-dir", tmp_path / name],
+        )
+    names = names_in(tmp_path / "first")
+    assert names == names_in(tmp_path / "second") == sorted([*FILES, "contract_report.json", "report.html"])
+    for name in names:
+        same = (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+        assert same or name == "latency.csv", name
+    assert str(tmp_path) not in (tmp_path / "first" / "metrics.json").read_text()
+
+
+def test_metrics_tell_what_they_came_from(trained, flags, tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    knobs = "--num-beams 3 --length-penalty 0.5 --no-repeat-ngram-size 2 --max-new-tokens 5 --lowercase --language zh"
+    run_main("eval_slt", ["--checkpoint", trained.folder, *flags, *knobs.split(), "--output-dir", tmp_path])
+    assert "no pictures: matplotlib is not installed; run: pip install 'hf_slt[plots]'" in caplog.text
+    assert names_in(tmp_path) == sorted(["contract_report.json", "report.csv", "report.json", *TABLES])
+    metrics = read_json(tmp_path / "metrics.json")
+    (entry,) = read_json(tmp_path / "report.json")["checkpoints"]
+    for name in ("bleu", "chrf", "cer", "chrf_interval", "signature", "loss", "aurc"):
+        assert metrics[name] == entry[name]
+    assert "tok:zh" in metrics["signature"] and "case:lc" in metrics["signature"]
+    expected = {
+        "model": "run", "runtime": "torch", "task": "translation", "split": "test", "n": 2, "confidence": 0.95,
+        "resamples": 10, "seed": 42, "tokenize": "zh", "lowercase": True, "language": "zh", "skipped_clips": 0,
+        "overlap": {"video_ids": 0, "groups": 0},
+        "decoding": {"num_beams": 3, "length_penalty": 0.5, "no_repeat_ngram_size": 2, "max_new_tokens": 5},
+    }  # fmt: skip
+    assert {name: metrics[name] for name in expected} == expected
+    assert metrics["selection"]["split"] == "validation" and metrics["selection"]["metric"] == "loss"
+    assert metrics["settings"]["batch_size"] == 8 and metrics["versions"]["hf_slt"] == hf_slt.__version__
+    assert metrics["seen"]["clips"] == metrics["unseen"]["clips"] == 1 and metrics["seen"]["bleu"] == entry["seen_bleu"]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", metrics["data_hash"]) and "abstention" not in metrics
+    rows = read_csv(tmp_path / "predictions.csv")
+    assert list(rows[0]) == ["video_id", "prediction", "reference", "score"]
+    assert all(float(row["score"]) < 0 and re.fullmatch(r"-\d+\.\d{4}", row["score"]) for row in rows)
+    curve = read_csv(tmp_path / "risk_coverage.csv")
+    assert list(curve[0]) == ["coverage", "threshold", "risk"] and float(curve[-1]["coverage"]) == 1
+    words = {row["words"]: row["clips"] for row in read_csv(tmp_path / "per_length.csv")}
+    assert words == {"1-5": "2"}
+
+
+def test_abstention_is_calibrated_on_other_clips(trained, corpus, flags, tmp_path, capsys):
+    one = ["--checkpoint", trained.folder, *flags, "--output-dir", tmp_path / "eval"]
+    calibration = ["--calibration-index", corpus.indexes["validation"]]
+    run_main("eval_slt", [*one, "--abstain", 100, *calibration])
+    metrics, rows = read_json(tmp_path / "eval" / "metrics.json"), read_csv(tmp_path / "eval" / "predictions.csv")
+    found = metrics["abstention"]
+    assert (found["calibration_split"], found["calibration_clips"], found["calibration_coverage"]) == (
+        "validation", 1, 1.0,
+    )  # fmt: skip
+    answered = [float(row["score"]) >= found["threshold"] for row in rows]
+    assert [row["abstained"] for row in rows] == [str(int(not is_answered)) for is_answered in answered]
+    assert found["coverage"] == sum(answered) / 2 and (found["scores"] is None) == (not any(answered))
+    error = refused(capsys, [*one, "--abstain", 100])
+    assert "expected --calibration-index FILE with --abstain, the validation split of the run, found none" in error
+    error = refused(capsys, [*one, "--abstain", 0, *calibration])
+    assert "threshold reaches on the 1 calibration clips, found 0; the lowest is" in error
+    error = refused(capsys, [*one, "--abstain", 5, "--calibration-index", corpus.indexes["test"]])
+    assert "each clip in one split" in error and SPLITS["test"][0] in error
+    error = refused(capsys, [*one, "--abstain", 5, "--calibration-index", corpus.indexes["train"]])
+    assert "a threshold cannot be chosen on training clips" in error and "train split of run" in error
+
+
+@pytest.fixture
+def recordings(corpus, tmp_path):
+    """The flags of the corpus with signers and videos: the test clip vid1 is of the recording of clip5, in train."""
+    texts = {**SENTENCES, "vid1": SENTENCES["clip5"]}
+    videos = {"vid1": "v5", "clip5": "v5"}
+    rows = [f'{i},"{text}",Ana,{videos.get(i, i)}' for i, text in texts.items()]
+    (tmp_path / "meta.csv").write_text("\n".join(["video_id,text,signer,video", *rows]) + "\n", encoding="utf-8")
+    return [*data_flags(corpus, SPLITS), "--metadata-csv", tmp_path / "meta.csv"]
+
+
+def test_a_recording_in_two_splits_is_refused_in_training_and_evaluation(
+    trained, recordings, corpus, tmp_path, capsys, caplog
+):
+    run = [*trained.flags, *recordings, "--output_dir", tmp_path / "run"]
+    with pytest.raises(SystemExit):
+        run_main("train_slt", run)
+    same = "a clip of the same signer, sentence and video is in the train split"
+    assert same in capsys.readouterr().err and not (tmp_path / "run" / "model.safetensors").exists()
+    short = ["--max_steps", 1, "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
+    run_main("train_slt", [*run, *short, "--allow-overlap"])
+    assert read_json(tmp_path / "run" / "run_config.json")["allow_overlap"] is True
+    assert read_json(tmp_path / "run" / "test_results.json")["test_overlap"] == {"video_ids": 0, "groups": 1}
+    at = recordings.index("--train-index")
+    flags = ["--checkpoint", tmp_path / "run", *recordings[:at], *recordings[-2:], "--num-workers", 0]
+    flags += ["--index", write_index(tmp_path / "other.csv", ["vid1", "clip7"]), "--resamples", 10]
+    assert same in refused(capsys, [*flags, "--output-dir", tmp_path / "eval"])
+    run_main("eval_slt", [*flags, "--output-dir", tmp_path / "eval", "--allow-overlap"])
+    metrics = read_json(tmp_path / "eval" / "metrics.json")
+    assert metrics["overlap"] == {"video_ids": 0, "groups": 1} and metrics["selection"]["split"] is None
+    assert "1 of 2 clips are known from training or selection" in caplog.text
+    (signer,) = read_csv(tmp_path / "eval" / "per_signer.csv")
+    assert (signer["signer"], signer["clips"], signer["note"]) == ("Ana", "2", "fewer than 30 clips")
+    assert [row["signer"] for row in read_csv(tmp_path / "eval" / "predictions.csv")] == ["Ana", "Ana"]

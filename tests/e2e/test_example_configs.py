@@ -46,6 +46,14 @@ SETTINGS = {
         "set": {"hidden_size": 24},
     },
 }
+# Every other file: the script that takes it, and some of what it says. README shows them with the corpora they are for.
+RECIPES = {
+    "boston104": ("train_slt", {"ctc_weight": 0.5, "learning_rate": 0.003, "generation_length_penalty": 0.0}),
+    "phoenix_overfit": ("train_slt", {"learning_rate": 0.001, "temporal_dropout": 0.0, "eval_strategy": "no"}),
+    "nsl_conv_transformer": ("train_gloss", {"model": "conv_transformer", "beta": 0.3, "augment_flip": 0.0}),
+    "nsl_iv3_gru": ("train_gloss", {"model": "iv3_gru", "hidden1": 192, "learning_rate": 0.002}),
+    "nsl_transformer": ("train_gloss", {"model": "transformer", "label_smoothing_factor": 0.1, "right_handed": True}),
+}
 EXAMPLES = {"train_slt": CONFIGS / "example_slt.yml", "train_gloss": CONFIGS / "example_gloss.yml"}
 
 
@@ -116,3 +124,24 @@ def test_an_example_says_each_thing_once(path):
     content = read_config(str(path))
     keys = [key for section in content.values() for key in section]
     assert len(keys) == len(set(keys)) == len(flatten_config(content, {}))
+
+
+def test_every_file_is_an_example_or_a_recipe():
+    assert {path.stem for path in CONFIGS.glob("*.y*ml")} == {path.stem for path in EXAMPLES.values()} | set(RECIPES)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_runs_on_other_data(recipe, corpus, tmp_path):
+    script, says = RECIPES[recipe]
+    if script == "train_slt":
+        flags = ["--pose-dir", corpus.pose_dir, "--metadata-csv", corpus.metadata_csv, *TINY]
+        flags += ["--train-index", corpus.indexes["train"], "--sequence-length", 8]
+    else:
+        flags = gloss_runs.data_flags(write_gloss_corpus(tmp_path / "corpus"), ("train", "test"))
+        flags += ["--use_cpu", "--disable_tqdm", "true"]
+    path, folder = CONFIGS / f"{recipe}.yml", tmp_path / "run"
+    run_main(script, ["--config", path, *flags, *QUICK, "--output_dir", folder])
+    config = read_json(folder / "run_config.json")
+    assert {name: config[name] for name in says} == says
+    assert [row["step"] for row in read_csv(folder / "train_log.csv")][-1] == "2"
+    assert (folder / "model.safetensors").is_file()

@@ -154,6 +154,23 @@ def test_evaluation_repeats_the_scores_of_the_run(trained, evaluated):
     assert "test (4 clips): accuracy" in log and "signer S2 (4 clips)" in log and f"results in {folder}" in log
 
 
+def test_the_evaluation_tells_what_it_came_from_and_repeats_itself(evaluated, trained, corpus, tmp_path):
+    folder, _ = evaluated
+    metrics = read_json(folder / "metrics.json")
+    expected = {
+        "model": trained.folder.name, "runtime": "torch", "task": "gloss", "n": 4, "confidence": 0.95,
+        "resamples": 50, "seed": 42, "overlap": {"video_ids": 0, "groups": None},
+        "settings": {"device": "cpu", "precision": "fp32", "batch_size": 32},
+    }  # fmt: skip
+    assert {name: metrics[name] for name in expected} == expected
+    selection = metrics["selection"]
+    assert (selection["split"], selection["metric"], selection["mode"]) == ("validation", "accuracy", "max")
+    assert metrics["data_hash"].startswith("sha256:") and metrics["versions"]["numpy"] == np.__version__
+    run_main("eval_gloss", eval_flags(trained, corpus, output_dir=tmp_path))
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
 def test_plots_are_drawn_or_missed_with_a_word(evaluated, trained, corpus, tmp_path, monkeypatch, caplog):
     pytest.importorskip("matplotlib")
     for name in ("confusion_matrix.png", "calibration.png"):
@@ -196,7 +213,7 @@ def test_clips_of_the_training_run_are_not_evaluated_under_any_name(trained, cor
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["contract_report.json"]
     run_main("eval_gloss", [*flags, "--allow-overlap"])
     metrics = read_json(tmp_path / "out" / "metrics.json")
-    assert metrics["clips"] == 2
+    assert metrics["clips"] == metrics["overlap"]["video_ids"] == 2
     assert metrics["signers_shared_with_training"] == (["S0"] if split == "train" else [])
 
 

@@ -40,7 +40,8 @@ def install(folder, hook):
     source.mkdir()
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "hf_slt", source / "hf_slt", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("hf_slt", "scripts", "model_cards"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = f"from setuptools import build_meta; build_meta.{hook}({str(folder)!r})"
     subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
@@ -62,6 +63,7 @@ def editable(tmp_path_factory):
 def test_a_wheel_holds_every_module_and_the_plugin(installed):
     expected = {str(path.relative_to(ROOT)) for path in (ROOT / "hf_slt").rglob("*.py")}
     expected -= {"hf_slt/exporters/optimum_plugin/register_hf_slt.py"}
+    expected |= {f"hf_slt/scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
     found = {str(path.relative_to(installed)) for path in installed.rglob("*.py")}
     assert found == expected | {PLUGIN}, "setup.cfg lists each package by name"
 

@@ -119,8 +119,9 @@ def test_evaluation_repeats_the_scores_of_the_run(trained, evaluated):
     assert results["signature"] == expected["test_signature"]
     assert results["clips"] == 2 and len(results["chrf_interval"]) == 2
     rows = read_csv(folder / "predictions.csv")
-    assert list(rows[0]) == ["video_id", "prediction", "reference", "latency_ms"]
-    assert float(rows[0]["latency_ms"]) > 0
+    assert list(rows[0]) == ["video_id", "prediction", "reference", "score"]
+    times = read_csv(folder / "latency.csv")
+    assert [row["video_id"] for row in times] == SPLITS["test"] and float(times[0]["latency_ms"]) > 0
     run_rows = read_csv(trained.folder / "test_predictions.csv")
     assert [row["prediction"] for row in rows] == [row["prediction"] for row in run_rows]
     assert f"results in {folder}" in log

@@ -72,6 +72,10 @@ def lay_out(folder, names):
 
 def test_files_of_an_evaluation_of_several_checkpoints_are_removed(tmp_path):
     lay_out(tmp_path, ["a", "b"])
+    own = ("metrics.json", "latency.csv", "per_signer.csv", "per_length.csv", "risk_coverage.csv", "attention.png")
+    for name in (*own, "length.png", "risk_coverage.png"):
+        (tmp_path / name).write_text("old")
+        (tmp_path / "a" / name).write_text("old")
     (tmp_path / "b" / "notes.txt").unlink()
     remove_old_report(tmp_path)
     assert files_below(tmp_path) == ["a/notes.txt", "c/notes.txt", "c/predictions.csv", "c/report.json", "notes.txt"]

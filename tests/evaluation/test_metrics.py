@@ -2,10 +2,19 @@
 
 import evaluate
 import pytest
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.evaluation.metrics import MetricInputError, TranslationMetric, compute_translation_metrics
+from hf_slt.evaluation.metrics import (
+    CharacterErrorMetric,
+    MetricInputError,
+    PhoenixLegacyMetric,
+    RougeLMetric,
+    TranslationMetric,
+    WordErrorMetric,
+    compute_phoenix_legacy,
+    compute_translation_metrics,
+)
 from hf_slt.evaluation.pairs import edit_counts, is_looping
 
 REFERENCES = ["Mañana llueve en el norte.", "El año pasado nevó mucho en la montaña.", "¿Dónde vive tu hermana?"]
@@ -21,9 +30,13 @@ def test_perfect_predictions():
         "bleu3": 100,
         "bleu4": 100,
         "chrf": 100,
+        "chrfpp": 100,
+        "ter": 0,
+        "rouge_l": 100,
         "cer": 0,
         "wer": 0,
         "exact_match": 100,
+        "length_ratio": 1,
         "looping": 0,
     }
 
@@ -36,10 +49,37 @@ def test_cumulative_bleu_is_that_of_sacrebleu(order):
     assert scores[f"bleu{order}"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_bleu_is_bleu4_and_chrf_is_that_of_sacrebleu():
+def test_bleu_is_bleu4_and_chrf_and_ter_are_those_of_sacrebleu():
     scores = compute_translation_metrics(PREDICTIONS, REFERENCES)
     assert scores["bleu"] == scores["bleu4"]
-    assert scores["chrf"] == CHRF().corpus_score(PREDICTIONS, [REFERENCES]).score
+    for name, metric in (("chrf", CHRF()), ("chrfpp", CHRF(word_order=2)), ("ter", TER(case_sensitive=True))):
+        expected = metric.corpus_score(PREDICTIONS, [REFERENCES]).score
+        assert 0 < expected < 100 and scores[name] == pytest.approx(expected, abs=1e-9), name
+
+
+def test_rouge_l_is_a_mean_over_sentences_and_the_length_ratio_is_not():
+    scores = compute_translation_metrics(["a b c d e f", ""], ["a b c d e f", "x y"])
+    assert scores["rouge_l"] == pytest.approx(50)
+    assert scores["length_ratio"] == pytest.approx(6 / 8)
+
+
+def test_lower_case_on_demand_and_in_the_signature():
+    pair = (["LA CASA ES AZUL"], ["la casa es azul"])
+    kept, lowered = compute_translation_metrics(*pair), compute_translation_metrics(*pair, lowercase=True)
+    assert (kept["bleu"], kept["wer"], kept["exact_match"], kept["rouge_l"]) == (0, 100, 0, 0)
+    assert [round(lowered[name], 6) for name in ("bleu", "chrf", "ter", "wer", "exact_match")] == [100, 100, 0, 0, 100]
+    assert kept["signature"].count("case:mixed") == lowered["signature"].count("case:lc") == 4
+
+
+def test_phoenix_legacy_is_lower_cased_and_not_tokenized():
+    pair = (["LA casa.", "Hoy llueve"], ["la casa .", "hoy llueve mucho"])
+    scores = compute_phoenix_legacy(*pair)
+    lowered = [[text.lower() for text in texts] for texts in pair]
+    expected = compute_translation_metrics(*lowered, tokenize="none")
+    assert list(scores) == ["bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "wer", "chrf", "signature"]
+    assert {name: scores[name] for name in scores if name != "signature"} == {n: expected[n] for n in list(scores)[:-1]}
+    assert "tok:none" in scores["signature"] and "case:mixed" not in scores["signature"]
+    assert scores["bleu1"] > compute_translation_metrics(*pair, tokenize="none")["bleu1"]
 
 
 def test_signature_names_all_settings():
@@ -159,6 +199,21 @@ class TestEvaluateInterface:
         assert TranslationMetric("none").compute(predictions=PREDICTIONS, references=REFERENCES) == expected
         by_call = TranslationMetric().compute(predictions=PREDICTIONS, references=REFERENCES, tokenize="none")
         assert by_call == expected
+
+    def test_lower_case_by_construction_and_by_call(self):
+        expected = compute_translation_metrics(PREDICTIONS, REFERENCES, lowercase=True)
+        rows = {"predictions": PREDICTIONS, "references": REFERENCES}
+        assert TranslationMetric(lowercase=True).compute(**rows) == expected != self.expected
+        assert TranslationMetric().compute(**rows, lowercase=True) == expected
+
+    def test_single_scores_combine(self):
+        combined = evaluate.combine([CharacterErrorMetric(), WordErrorMetric(), RougeLMetric()])
+        scores = combined.compute(predictions=PREDICTIONS, references=REFERENCES)
+        assert scores == {name: self.expected[name] for name in ("cer", "wer", "rouge_l")}
+
+    def test_phoenix_legacy(self):
+        scores = PhoenixLegacyMetric().compute(predictions=PREDICTIONS, references=REFERENCES)
+        assert scores == compute_phoenix_legacy(PREDICTIONS, REFERENCES)
 
     def test_leaves_no_files(self, tmp_path):
         metric = TranslationMetric(cache_dir=str(tmp_path))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError
-from hf_slt.evaluation import plots
+from hf_slt.evaluation import figures, plots
 from hf_slt.evaluation.plots import plot_calibration, plot_confusion_matrix
 
 WORDS = ("HOW ARE YOU", "GOOD AFTERNOON", "SEE YOU TOMORROW", "HARD OF HEARING", "HELLO")
@@ -109,13 +109,13 @@ def test_names_of_any_kind_are_drawn_or_replaced(tmp_path):
 
 def test_a_second_font_draws_what_the_first_cannot():
     script_g = "\u210a"  # not in DejaVu Sans, but in STIXGeneral, which comes with matplotlib too
-    families, missing = plots._font_families(frozenset({"A", script_g, "\u0378"}))
+    families, missing = figures.font_families(frozenset({"A", script_g, "\u0378"}))
     assert len(families) == 2 and missing == {"\u0378"}
     assert plots._drawable_names([script_g])[0] == [script_g]
 
 
 def test_fonts_that_are_not_for_text_are_left_alone():
-    families, _ = plots._font_families(frozenset({"\ue000", "\u0378"}))  # both have a sign for the first
+    families, _ = figures.font_families(frozenset({"\ue000", "\u0378"}))  # both have a sign for the first
     assert not [name for name in families if name.startswith(("Last Resort", "STIXNonUnicode"))]
 
 
@@ -151,7 +151,7 @@ def test_other_shapes_are_refused(tmp_path, matrix, names):
 
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    plots._font_families.cache_clear()
+    figures.font_families.cache_clear()
     with pytest.raises(MissingDependencyError, match=r"pip install 'hf_slt\[plots\]'"):
         plot_confusion_matrix(tmp_path / "c.png", counts(2), ["A", "B"])
     with pytest.raises(MissingDependencyError, match=r"pip install 'hf_slt\[plots\]'"):

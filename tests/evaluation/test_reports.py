@@ -28,6 +28,14 @@ def test_predictions_with_latency(tmp_path):
     assert (tmp_path / "p.csv").read_text(encoding="utf-8") == expected
 
 
+def test_predictions_with_what_else_is_known_of_them_in_one_order(tmp_path):
+    write_predictions(
+        tmp_path / "p.csv", [{"signer": "Ana", "abstained": 1, "score": "-0.5000", **ROW, "reference": "x"}]
+    )
+    lines = (tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()
+    assert lines == ["video_id,prediction,reference,score,abstained,signer", '001,"año, nuevo",x,-0.5000,1,Ana']
+
+
 def test_predictions_of_no_rows_have_a_header(tmp_path):
     write_predictions(tmp_path / "p.csv", [])
     assert (tmp_path / "p.csv").read_text(encoding="utf-8") == "video_id,prediction,reference\n"

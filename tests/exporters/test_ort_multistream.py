@@ -248,6 +248,6 @@ def test_the_ctc_head_is_saved_and_fetched_with_the_model(tmp_path, monkeypatch)
     monkeypatch.setattr(ORTMultiStreamForConditionalGeneration, "_cached_file", lambda *a, **k: fetched.append((a, k)))
     monkeypatch.setattr(ORTModelForConditionalGeneration, "_from_pretrained", lambda *a, **k: None)
     ORTMultiStreamForConditionalGeneration._from_pretrained("me/mine", model.config, revision="v2", use_cache=True)
-    assert fetched == [(("me/mine", CTC_HEAD), {"revision": "v2"})]
+    assert fetched == [(("me/mine", CTC_HEAD), {"subfolder": "", "revision": "v2"})]
     ORTMultiStreamForConditionalGeneration._from_pretrained(tmp_path / "saved", model.config)
     assert len(fetched) == 1

@@ -89,7 +89,9 @@ def test_fsdp_shards_everything_and_saves_whole_models(fsdp_plugin):
 def test_fsdp_wraps_the_layers_of_a_translation_model(fsdp_plugin):
     plugin = fsdp_plugin()
     plugin.set_auto_wrap_policy(tiny_model())
-    assert plugin.auto_wrap_policy.keywords["transformer_layer_cls"] == {TemporalLayer}
+    assert (
+        TemporalLayer in plugin.auto_wrap_policy.keywords["transformer_layer_cls"]
+    )  # of some versions also stock ones
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -64,6 +64,9 @@ TRAINING_FLAGS = [
     ("--num-beams", "4", "generation_num_beams", 4),
     ("--metric-for-best-model", "eval_bleu", "metric_for_best_model", "eval_bleu"),
     ("--bleu-tokenize", "none", "bleu_tokenize", "none"),
+    ("--language", "es", "language", "es"),
+    ("--sign-language", "aed", "sign_language", "aed"),
+    ("--allow-overlap", None, "allow_overlap", True),
     ("--num-samples", "0", "num_samples", 0),
 ]
 EVALUATION_FLAGS = [
@@ -80,6 +83,12 @@ EVALUATION_FLAGS = [
     ("--num-beams", "5", "num_beams", 5),
     ("--max-new-tokens", "9", "max_new_tokens", 9),
     ("--length-penalty", "0.6", "length_penalty", 0.6),
+    ("--no-repeat-ngram-size", "3", "no_repeat_ngram_size", 3),
+    ("--report", "r.html", "report", "r.html"),
+    ("--language", "zh", "language", "zh"),
+    ("--lowercase", None, "lowercase", True),
+    ("--phoenix-legacy", None, "phoenix_legacy", True),
+    ("--abstain", "12.5", "abstain", 12.5),
     ("--ablate-streams", None, "ablate_streams", True),
     ("--resamples", "10", "resamples", 10),
     ("--allow-overlap", None, "allow_overlap", True),

@@ -137,7 +137,11 @@ def test_checking_leaves_the_weights_and_the_random_numbers(tokenizer):
         ),
         (SignTransformerConfig(), "'sign_transformer', which has no encoder"),
         (WhisperConfig(), "'whisper', which AutoModelForSeq2SeqLM does not know"),
-        (FSMTConfig(), "'fsmt', whose configuration has no vocab_size"),
+        *(
+            []
+            if hasattr(FSMTConfig(), "vocab_size")
+            else [(FSMTConfig(), "'fsmt', whose configuration has no vocab_size")]
+        ),
         (T5GemmaConfig(), "'t5gemma', whose configuration has no hidden_size"),
     ],
     ids=lambda value: getattr(value, "model_type", ""),

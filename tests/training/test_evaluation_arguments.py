@@ -32,6 +32,18 @@ def test_all_that_does_not_go_together_is_named_at_once():
     ]
 
 
+def test_what_goes_with_abstention_and_with_one_model():
+    with pytest.raises(ConfigurationError, match=r"expected --abstain in \[0, 100\], found 101"):
+        EvaluationArguments(abstain=101)
+    with pytest.raises(ConfigurationError, match="expected --abstain RISK with --calibration-index, found none"):
+        EvaluationArguments(calibration_index="v.csv")
+    with pytest.raises(ConfigurationError, match="expected one model with --report, found 2; evaluate them one by one"):
+        EvaluationArguments(checkpoint=["a", "b"], output_dir="O", report="r.html")
+    with pytest.raises(ConfigurationError, match="expected --no-repeat-ngram-size of 0 or more, found -1"):
+        EvaluationArguments(no_repeat_ngram_size=-1)
+    assert EvaluationArguments(abstain=0, calibration_index="v.csv").abstain == 0
+
+
 def test_exports_are_models_beside_the_checkpoints_and_keep_their_precision_and_place():
     (args,), _ = parse_arguments([EvaluationArguments], ["--onnx", "o", "o/int8", "--onnx", "p", "--output-dir", "O"])
     assert args.onnx == ["o", "o/int8", "p"] and args.checkpoint == []

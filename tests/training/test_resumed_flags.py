@@ -77,3 +77,8 @@ def test_how_often_is_saved_cannot_be_changed(checkpoint, tmp_path):
     write_json(tmp_path / "run_config.json", {**FLAGS, "save_steps": 2, "eval_strategy": "steps"})
     with pytest.raises(ConfigurationError, match="save_steps was 2, is 4"):
         check_resumed_flags(checkpoint, {**FLAGS, "save_steps": 4})
+
+
+def test_a_token_is_not_stored():
+    stored = flags_to_store({"seed": 1, "hub_token": "hf_secret", "push_to_hub_token": "hf_older"}, None)
+    assert stored == {"seed": 1, "hub_token": None, "push_to_hub_token": None, "resume_from_checkpoint": None}

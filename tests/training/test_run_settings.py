@@ -1,6 +1,8 @@
 """What the flags of a run become: precision, device, logs, conflicts, subsets, compilation."""
 
 import logging
+import os
+from dataclasses import fields
 
 import datasets
 import pytest
@@ -15,6 +17,8 @@ from hf_slt.training.run_settings import amp_dtype
 from hf_slt.training.train_gloss import take_gloss_subset
 from hf_slt.training.train_slt import take_subset
 from hf_slt.training.training_arguments import SltTrainingArguments
+
+FIELDS = {field.name for field in fields(SltTrainingArguments)}  # of some versions of transformers more than of others
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +93,9 @@ def test_a_run_in_mixed_precision_on_this_cpu(tmp_path_factory, tmp_path):
     trainer = gloss_trainer(report, tmp_path, precision="bf16", max_steps=2, eval_strategy="no", save_strategy="no")
     assert trainer.accelerator.mixed_precision == "bf16"
     seen = []
-    trainer.model.register_forward_hook(lambda module, args, outputs: seen.append(torch.is_autocast_enabled("cpu")))
+    trainer.model.embedding.register_forward_hook(
+        lambda module, args, outputs: seen.append(torch.is_autocast_enabled("cpu"))
+    )
     assert trainer.train().training_loss > 0 and all(seen) and len(seen) == 2
     assert {value.dtype for value in trainer.model.state_dict().values()} == {torch.float32}
 
@@ -148,13 +154,14 @@ def test_tensorboard_without_its_library(monkeypatch, caplog):
     [
         ({"tensorboard": "true"}, ["tensorboard"], "R/runs"),
         ({"tensorboard": "logs"}, ["tensorboard"], "logs"),
-        ({"tensorboard": "TRUE", "logging_dir": "L"}, ["tensorboard"], "L"),
+        *([({"tensorboard": "TRUE", "logging_dir": "L"}, ["tensorboard"], "L")] if "logging_dir" in FIELDS else []),
         ({"tensorboard": "logs", "report_to": "wandb"}, ["tensorboard", "wandb"], "logs"),
         ({"tensorboard": "false"}, [], None),
         ({}, [], None),
     ],
 )
 def test_tensorboard_with_its_library(monkeypatch, caplog, flags, libraries, folder):
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "of an earlier run")
     find = run_settings.importlib.util.find_spec
     monkeypatch.setattr(
         run_settings.importlib.util,
@@ -164,7 +171,7 @@ def test_tensorboard_with_its_library(monkeypatch, caplog, flags, libraries, fol
     with caplog.at_level(logging.WARNING):
         args = arguments(**flags)
     assert sorted(args.report_to) == libraries and "--tensorboard" not in caplog.text
-    assert folder is None or args.logging_dir == folder
+    assert folder is None or args.logging_dir == os.environ["TENSORBOARD_LOGGING_DIR"] == folder
 
 
 def test_a_library_to_report_to_has_to_be_there(monkeypatch):
@@ -177,7 +184,7 @@ def test_a_library_to_report_to_has_to_be_there(monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"group_by_length": True}, "expected --group_by_length false"),
+        *([({"group_by_length": True}, "expected --group_by_length false")] if "group_by_length" in FIELDS else []),
         ({"batch_eval_metrics": True}, "expected --batch_eval_metrics false"),
         ({"prediction_loss_only": True}, "expected --prediction_loss_only false"),
         (

@@ -9,6 +9,8 @@ Dimensions: B clips, T frames, F numbers a frame, D hidden_size, E conv_expansio
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -20,6 +22,7 @@ from hf_slt.models.gloss.dropout import FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
+from hf_slt.models.package_hooks import CodeCarrierMixin
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
@@ -29,9 +32,11 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         num_features: Width of the states.
     """
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    # torch's batch norm takes no mask; nothing but the layers below calls this one.
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:  # type: ignore[override]
         """Normalise states `(B, T, D)`; `mask (B, T)`, `None`: every frame is real."""
         if not self.training:
+            assert self.running_mean is not None and self.running_var is not None  # it keeps statistics
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return states * scale + (self.bias - self.running_mean * scale)
         real = states.flatten(0, 1) if mask is None else states[mask]  # (frames, D)
@@ -52,6 +57,8 @@ class LateDropout(nn.Module):
         probability: Probability of a number to be dropped.
         start: Forward passes in training before it sets in.
     """
+
+    steps: torch.Tensor
 
     def __init__(self, probability: float, start: int):
         super().__init__()
@@ -138,7 +145,7 @@ class TransformerLayer(nn.Module):
         return states + self.dropout(self.feed_forward_out(hidden))
 
 
-class ConvTransformerPreTrainedModel(PreTrainedModel):
+class ConvTransformerPreTrainedModel(CodeCarrierMixin, PreTrainedModel):
     """Weight initialisation, loading and saving of the convolutional sign transformer."""
 
     config_class = ConvTransformerConfig
@@ -180,7 +187,7 @@ class ConvTransformerForGlossClassification(ConvTransformerPreTrainedModel):
         category_labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> GlossClassifierOutput | tuple:
+    ) -> GlossClassifierOutput | tuple[Any, ...]:
         r"""Classify a batch of clips.
 
         Args:

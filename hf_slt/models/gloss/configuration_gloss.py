@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers.configuration_utils import PretrainedConfig
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.models.package_hooks import SettingsCarrierMixin, announce_reading
 
 DEFAULT_NUM_LABELS = 105
 
 
-class GlossConfig(PretrainedConfig):
+class GlossConfig(SettingsCarrierMixin, PretrainedConfig):
     r"""Fields shared by the configurations of the gloss classifiers; each family adds its own.
 
     Glosses are transformers' own labels: `num_labels`, `id2label`, `label2id`. Categories have the same three.
@@ -35,7 +36,7 @@ class GlossConfig(PretrainedConfig):
         ConfigurationError: Values that cannot work; the message lists all of them.
     """
 
-    poolings = ("mean", "max", "cls")
+    poolings: ClassVar[tuple[str, ...]] = ("mean", "max", "cls")
 
     def __init__(
         self,
@@ -103,9 +104,7 @@ class GlossConfig(PretrainedConfig):
 
         A number of glosses or categories in `kwargs` that is not the dictionary's drops the names that it holds.
         """
-        from hf_slt.models.auto import register_models
-
-        register_models()
+        announce_reading()
         config_dict = dict(config_dict)
         for count, names in (("num_labels", "id2label"), ("num_categories", "category_id2label")):
             if count in kwargs and (kwargs[count] or 0) != len(config_dict.get(names) or ()):

@@ -17,6 +17,7 @@ from hf_slt.keypoint_geometry import (
     resample_clip,
 )
 from hf_slt.landmarks import PoseLayout, get_layout
+from hf_slt.models.package_hooks import SettingsCarrierMixin
 
 INPUT_TYPES = ("landmarks", "features")
 NORMALIZATIONS = ("body", "none")
@@ -28,7 +29,7 @@ _MOTION_SCALE = 4.0
 _LIMIT = 8.0  # units of the body or palms; beyond it a point is an error of the detector
 
 
-class GlossFeatureExtractor(FeatureExtractionMixin):
+class GlossFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
     r"""Turn a clip of landmarks or of image features into model inputs.
 
     Landmarks are brought into the frame of the body (origin in the middle of the shoulders, their distance is the unit,
@@ -139,10 +140,14 @@ class GlossFeatureExtractor(FeatureExtractionMixin):
                 f"landmarks or features that the model was trained on"
             )
         if self.input_type == "features":
-            seen = np.ones(len(values), bool) if mask is None else np.asarray(mask).reshape(len(values), -1).any(axis=1)
-            return {"input_values": values * seen[:, None], "attention_mask": seen.astype(np.int64)}
+            given = np.ones((len(values), 1), bool) if mask is None else np.asarray(mask).reshape(len(values), -1)
+            real = np.asarray(given.any(axis=1))
+            return {"input_values": values * real[:, None], "attention_mask": real.astype(np.int64)}
         points = values.reshape(len(values), -1, 2)
-        seen = (points != 0).any(axis=-1) & ~np.isnan(points).any(axis=-1) if mask is None else np.asarray(mask) > 0
+        if mask is None:
+            seen = np.asarray((points != 0).any(axis=-1) & ~np.isnan(points).any(axis=-1))
+        else:
+            seen = np.asarray(mask) > 0
         points = np.where(seen[..., None], points, 0)
         if self.normalization == "body":
             points = points * np.array([aspect_ratio, 1], dtype=np.float32)
@@ -151,7 +156,7 @@ class GlossFeatureExtractor(FeatureExtractionMixin):
         if self.right_handed and is_left_handed(points, seen, self.layout()):
             points, seen = mirror_clip(points, seen, self.layout())
         encoded = self._describe(points, seen)
-        return {"input_values": encoded, "attention_mask": seen.any(axis=1).astype(np.int64)}
+        return {"input_values": encoded, "attention_mask": np.asarray(seen.any(axis=1), dtype=np.int64)}
 
     def _describe(self, points: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Return the features of points `(T, L, 2)`: `(T, F)` float32."""
@@ -200,7 +205,7 @@ class GlossFeatureExtractor(FeatureExtractionMixin):
             `input_values (B, T, F)` and `attention_mask (B, T)`.
         """
         if isinstance(clips, np.ndarray) and clips.ndim == 2:
-            clips, masks = [clips], None if masks is None else [masks]
+            clips, masks = [clips], None if masks is None else [np.asarray(masks)]
         ratios = [aspect_ratio] * len(clips) if isinstance(aspect_ratio, (int, float)) else aspect_ratio
         masks = [None] * len(clips) if masks is None else masks
         encoded = [self.encode_clip(*clip) for clip in zip(clips, masks, ratios, strict=True)]

@@ -5,6 +5,8 @@ Dimensions: B clips, T frames, F features a frame, H width of a GRU, C colours, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
@@ -15,6 +17,7 @@ from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import at_least_one, masked_max, masked_mean, real_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
 from hf_slt.models.inception_gru.configuration_inception_gru import InceptionGRUConfig
+from hf_slt.models.package_hooks import CodeCarrierMixin
 
 FRAMES_A_CHUNK = 32  # frames of 299 pixels that a frozen backbone encodes at once: about 1 GiB of activations
 
@@ -39,7 +42,7 @@ def build_backbone(pretrained: bool) -> nn.Module:
     return backbone
 
 
-class InceptionGRUPreTrainedModel(PreTrainedModel):
+class InceptionGRUPreTrainedModel(CodeCarrierMixin, PreTrainedModel):
     """Weight initialisation, loading and saving of the InceptionV3-GRU classifier."""
 
     config_class = InceptionGRUConfig
@@ -52,11 +55,11 @@ class InceptionGRUPreTrainedModel(PreTrainedModel):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.GRU):
-            nn.init.xavier_uniform_(module.weight_ih_l0)
+            nn.init.xavier_uniform_(module.get_parameter("weight_ih_l0"))
             # Three gates are stacked: together orthonormal, so that each keeps about the norm of the state.
-            nn.init.orthogonal_(module.weight_hh_l0, gain=3**0.5)
-            nn.init.zeros_(module.bias_ih_l0)
-            nn.init.zeros_(module.bias_hh_l0)
+            nn.init.orthogonal_(module.get_parameter("weight_hh_l0"), gain=3**0.5)
+            nn.init.zeros_(module.get_parameter("bias_ih_l0"))
+            nn.init.zeros_(module.get_parameter("bias_hh_l0"))
 
 
 class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
@@ -95,7 +98,7 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
         pixel_values: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> GlossClassifierOutput | tuple:
+    ) -> GlossClassifierOutput | tuple[Any, ...]:
         r"""Classify a batch of clips, from their features or from their frames.
 
         Args:
@@ -121,6 +124,7 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
             raise ConfigurationError(f"expected either input_values or pixel_values, found {found}")
         if pixel_values is not None:
             input_values = self._encode(pixel_values, attention_mask)
+        assert input_values is not None  # one of the two is given
         real = real_frames(input_values, attention_mask, self.config.input_size)
         if torch.jit.is_tracing() and real is not None:
             return self._classify_closed(input_values, real, return_dict)
@@ -140,7 +144,7 @@ class InceptionGRUForGlossClassification(InceptionGRUPreTrainedModel):
 
     def _classify_closed(
         self, input_values: torch.Tensor, real: torch.Tensor, return_dict: bool | None
-    ) -> GlossClassifierOutput | tuple:
+    ) -> GlossClassifierOutput | tuple[Any, ...]:
         """Classify in a graph that has to hold for every batch, which a packed sequence does not.
 
         What stands behind the last real frame is computed and not looked at: a GRU goes forward only.

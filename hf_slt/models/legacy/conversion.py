@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from hf_slt.compat import stored_weights
 from hf_slt.errors import ConfigurationError
 from hf_slt.models.legacy.files import not_finite
 from hf_slt.models.legacy.renaming import Renamed, misfits
@@ -74,7 +75,7 @@ def load_all(
         ConfigurationError: `problems`, and all names that do not fit.
     """
     lines = list(problems)
-    if unfit := misfits(renamed, model.state_dict(), may_be_absent):
+    if unfit := misfits(renamed, stored_weights(model), may_be_absent):
         count = sum(map(len, unfit.values()))
         lines.append(f"expected the weights of a {architecture}, found {count} that do not fit:")
         lines += [f"  {kind}: {', '.join(names)}" for kind, names in unfit.items()]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from hf_slt.compat import stored_weights
 from hf_slt.models.legacy.conversion import Conversion, load_all
 from hf_slt.models.legacy.files import plain_values, read_torch_file, tensors_in
 from hf_slt.models.legacy.renaming import Renamed, count_of, rename, size_of
@@ -216,7 +217,7 @@ def convert_multistream(path: str | Path, num_heads: int | None = None) -> Conve
     model = MultiStreamEncoder(MultiStreamConfig(**fields))
     may_be_absent = () if has_own_vit(state) else ("backbones.**",)
     load_all(model, renamed, ARCHITECTURE, problems, may_be_absent)
-    random = [name for name in model.state_dict() if name not in renamed.weights]
+    random = [name for name in stored_weights(model) if name not in renamed.weights]
     options = {name: value for name, value in fields.items() if name not in ("streams", "backbone_config")}
     sizes = {name: options.pop(name) for name in (*multistream_sizes(state), "image_size")}
     dropped = {**renamed.dropped, **dict.fromkeys(others, _NOT_THE_ENCODER)}

@@ -9,8 +9,10 @@ from typing import Any
 from transformers.configuration_utils import PretrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, AutoConfig
 
+from hf_slt.compat import config_fields, ties_embeddings
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.image_sizes import default_image_size, image_size_problems
+from hf_slt.models.package_hooks import SettingsCarrierMixin, announce_reading
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 
 _CHOICES = {
@@ -108,11 +110,11 @@ def check_divisible(width: int, heads: int, width_name: str, heads_name: str) ->
 def _as_config(value: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:
     if not isinstance(value, dict):
         return value
-    value = dict(value)
+    value = config_fields(value)
     return CONFIG_MAPPING[value.pop("model_type")](**value)
 
 
-class MultiStreamConfig(PretrainedConfig):
+class MultiStreamConfig(SettingsCarrierMixin, PretrainedConfig):
     r"""Configuration of [`MultiStreamForConditionalGeneration`] and [`MultiStreamEncoder`].
 
     Args:
@@ -162,9 +164,9 @@ class MultiStreamConfig(PretrainedConfig):
     def __init__(
         self,
         streams: Sequence[str] = STREAMS,
-        backbone_config: PretrainedConfig | dict | None = None,
-        face_backbone_config: PretrainedConfig | dict | None = None,
-        hand_backbone_config: PretrainedConfig | dict | None = None,
+        backbone_config: PretrainedConfig | dict[str, Any] | None = None,
+        face_backbone_config: PretrainedConfig | dict[str, Any] | None = None,
+        hand_backbone_config: PretrainedConfig | dict[str, Any] | None = None,
         image_size: int | None = None,
         share_hand_backbone: bool = True,
         freeze_backbone: bool = False,
@@ -190,7 +192,7 @@ class MultiStreamConfig(PretrainedConfig):
         ctc_weight: float = 0.0,
         ctc_decoding_weight: float = 0.5,
         bridge: bool = False,
-        text_config: PretrainedConfig | dict | None = None,
+        text_config: PretrainedConfig | dict[str, Any] | None = None,
         initializer_range: float = 0.02,
         **kwargs: Any,
     ):
@@ -235,7 +237,7 @@ class MultiStreamConfig(PretrainedConfig):
             kwargs.setdefault(name, getattr(self.text_config, name, None))
         if kwargs["decoder_start_token_id"] is None:  # mBART leaves it open and starts from the end-of-sentence token
             kwargs["decoder_start_token_id"] = kwargs["eos_token_id"]
-        kwargs.setdefault("tie_word_embeddings", getattr(self.text_config, "tie_word_embeddings", True))
+        kwargs.setdefault("tie_word_embeddings", ties_embeddings(self.text_config))
         kwargs["is_encoder_decoder"] = True
         super().__init__(**kwargs)
 
@@ -265,11 +267,9 @@ class MultiStreamConfig(PretrainedConfig):
             raise ConfigurationError("; ".join(wrong))
 
     @classmethod
-    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any):
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """Build a configuration from a dictionary; makes the model classes known to `AutoModel...` on the way."""
-        from hf_slt.models.auto import register_models
-
-        register_models()
+        announce_reading()
         return super().from_dict(config_dict, **kwargs)
 
     @property

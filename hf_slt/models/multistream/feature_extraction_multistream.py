@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
-from hf_slt.errors import ConfigurationError
+from hf_slt.errors import ConfigurationError, MissingDependencyError
 from hf_slt.landmarks import PoseLayout, get_layout
+from hf_slt.models.package_hooks import SettingsCarrierMixin
 from hf_slt.signing_space import SIGNING_SPACE, normalize_pose
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 
@@ -19,7 +19,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Frames = Sequence[np.ndarray | None]  # T entries: uint8 (H, W, 3) RGB, or None where the frame is missing
 
 
-class MultiStreamFeatureExtractor(FeatureExtractionMixin):
+class MultiStreamFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
     r"""Turn the streams of a clip into model inputs.
 
     Args:
@@ -99,6 +99,7 @@ class MultiStreamFeatureExtractor(FeatureExtractionMixin):
         for stream, images in frames.items():
             encoded[f"{stream}_pixel_values"], encoded[f"{stream}_mask"] = self._encode_images(images)
         if points is not None:
+            assert confidence is not None  # points never come without it
             values = np.concatenate((points, confidence[..., None]), axis=-1)  # (T, L, 3)
             encoded["pose_values"] = values.reshape(len(values), -1).astype(np.float32)
             encoded["pose_mask"] = (confidence > 0).astype(np.int64)
@@ -127,6 +128,13 @@ class MultiStreamFeatureExtractor(FeatureExtractionMixin):
         size = (self.image_size, self.image_size)
         if image.shape[:2] == size:
             return image
+        try:  # the code may run where only torch and transformers are, which do not need Pillow
+            from PIL import Image
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"expected Pillow, to resize crops of {image.shape[1]} x {image.shape[0]} pixels, found none "
+                f"({error}); run: pip install Pillow, or give crops of {self.image_size} x {self.image_size}"
+            ) from error
         return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
 
     def pad(self, clips: Sequence[dict[str, np.ndarray]], return_tensors: str | None = None) -> BatchFeature:
@@ -174,7 +182,7 @@ class MultiStreamFeatureExtractor(FeatureExtractionMixin):
         Raises:
             ConfigurationError: No stream of this extractor was given, or streams differ in length.
         """
-        given = dict(zip(STREAMS, (face, left_hand, right_hand, pose), strict=True))
+        given: dict[str, Any] = dict(zip(STREAMS, (face, left_hand, right_hand, pose), strict=True))
         given = {s: value for s, value in given.items() if value is not None and s in self.streams}
         if not given:
             raise ConfigurationError(f"expected at least one of the streams {self.streams}, found none")
@@ -193,7 +201,7 @@ class MultiStreamFeatureExtractor(FeatureExtractionMixin):
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
             raise ConfigurationError(f"expected streams of the same number of frames, at least one; found {lengths}")
         chosen = self.sample_frames(next(iter(lengths.values())))
-        frames = {s: [clip[s][i] for i in chosen] for s in IMAGE_STREAMS if s in clip}
+        frames: dict[str, Frames] = {s: [clip[s][i] for i in chosen] for s in IMAGE_STREAMS if s in clip}
         if "pose" not in clip:
             return self.encode_clip(frames)
         pose = np.asarray(clip["pose"], dtype=np.float32)
@@ -215,4 +223,4 @@ def _is_batch(stream: str, value: Any) -> bool:
     if stream == "pose":
         return True
     first = next((entry for entry in value if entry is not None), None)
-    return isinstance(first, (list, tuple)) or np.ndim(first) == 4
+    return isinstance(first, (list, tuple)) or (first is not None and np.ndim(first) == 4)

@@ -16,11 +16,13 @@ from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreT
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
+from hf_slt.compat import take_stored_names, untie_output
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.ctc import ctc_loss
 from hf_slt.models.multistream.encoder_variants import LearnedPositions, MLPStreamProjector, RawPoseStream
 from hf_slt.models.multistream.generation import INPUT_NAMES, MultiStreamGenerationMixin
+from hf_slt.models.package_hooks import CodeCarrierMixin
 from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.signing_space import HEIGHT, WIDTH
 from hf_slt.streams import STREAMS
@@ -34,7 +36,7 @@ class MultiStreamEncoderOutput(BaseModelOutput):
         attention_mask (`torch.LongTensor` of shape `(B, T')`): 1 = the state belongs to a real frame.
     """
 
-    attention_mask: torch.LongTensor | None = None
+    attention_mask: torch.Tensor | None = None
 
 
 @dataclass
@@ -45,7 +47,7 @@ class MultiStreamSeq2SeqLMOutput(Seq2SeqLMOutput):
         ctc_loss (`torch.FloatTensor`): CTC loss of the encoder per label, in training with `config.ctc_weight > 0`.
     """
 
-    ctc_loss: torch.FloatTensor | None = None
+    ctc_loss: torch.Tensor | None = None
 
 
 class ImageStream(nn.Module):
@@ -233,7 +235,7 @@ class TemporalLayer(GradientCheckpointingLayer):
         return attended.transpose(1, 2).flatten(2)
 
 
-class MultiStreamPreTrainedModel(PreTrainedModel):
+class MultiStreamPreTrainedModel(CodeCarrierMixin, PreTrainedModel):
     """Weight initialisation, loading and saving of the multi-stream models."""
 
     config_class = MultiStreamConfig
@@ -242,6 +244,10 @@ class MultiStreamPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _no_split_modules = ["TemporalLayer"]
+
+    def __init__(self, config: MultiStreamConfig):
+        super().__init__(config)
+        take_stored_names(self)
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, (nn.Linear, nn.Conv1d)):
@@ -278,8 +284,9 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
             if name not in self.backbones:
                 self.backbones[name] = self._build_backbone(stream)
         projector = MLPStreamProjector if config.projector_type == "mlp" else StreamProjector
+        backbones: dict[str, Any] = dict(self.backbones.items())
         self.projectors = nn.ModuleDict(
-            {s: projector(self.backbones[self.backbone_name(s)].feature_size, config) for s in config.streams}
+            {s: projector(backbones[self.backbone_name(s)].feature_size, config) for s in config.streams}
         )
         width = len(config.streams) * config.projector_dim
         self.fusion_norm = nn.LayerNorm(width) if config.fusion_norm else None
@@ -315,7 +322,7 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> MultiStreamEncoderOutput | tuple:
+    ) -> MultiStreamEncoderOutput | tuple[Any, ...]:
         r"""Encode a batch of clips.
 
         Args:
@@ -363,7 +370,7 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
         return output if return_dict in (None, True) else output.to_tuple()
 
     def _frames_mask(self, values: dict[str, torch.Tensor | None], attention_mask: torch.Tensor | None) -> torch.Tensor:
-        given = {s: values[s] for s in self.projectors if values[s] is not None}
+        given = {s: value for s in self.projectors if (value := values[s]) is not None}
         if not given:
             names = [INPUT_NAMES[s] for s in self.projectors]
             raise ConfigurationError(f"expected at least one of the inputs {names}, found none")
@@ -386,7 +393,8 @@ class MultiStreamEncoder(MultiStreamPreTrainedModel):
     def _project(
         self, stream: str, values: torch.Tensor | None, mask: torch.Tensor | None, frames: torch.Tensor
     ) -> torch.Tensor:
-        projector, backbone = self.projectors[stream], self.backbones[self.backbone_name(stream)]
+        projector: Any = self.projectors[stream]
+        backbone: Any = self.backbones[self.backbone_name(stream)]
         if values is None:
             features = projector.missing.new_zeros(*frames.shape, backbone.feature_size)
             return projector(features, torch.zeros_like(frames))
@@ -427,6 +435,7 @@ class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStrea
         self.main_input_name = self.encoder.main_input_name
         self.bridge = nn.Linear(config.d_model, config.decoder_hidden_size) if config.bridge else None
         self.text_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
+        untie_output(self.text_model)
         drop_text_encoder(self.text_model)
         self.ctc_head = nn.Linear(config.d_model, config.vocab_size) if config.ctc_weight > 0 else None
         self.post_init()
@@ -480,7 +489,7 @@ class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStrea
         pose_mask: torch.Tensor | None = None,
         decoder_input_ids: torch.Tensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
-        encoder_outputs: MultiStreamEncoderOutput | tuple | None = None,
+        encoder_outputs: MultiStreamEncoderOutput | tuple[Any, ...] | None = None,
         past_key_values: Any | None = None,
         labels: torch.Tensor | None = None,
         use_cache: bool | None = None,
@@ -489,7 +498,7 @@ class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStrea
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> Seq2SeqLMOutput | tuple:
+    ) -> Seq2SeqLMOutput | tuple[Any, ...]:
         r"""Score target sentences. Stream inputs and masks are those of [`MultiStreamEncoder.forward`].
 
         Args:
@@ -565,19 +574,19 @@ class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStrea
         loss = sequence_loss(logits, labels, num_items)
         if self.ctc_head is None or not self.training:
             return {"loss": loss}
-        ctc = self._ctc_loss(states, mask, labels, num_items)
+        ctc = self._ctc_loss(self.ctc_head(states), mask, labels, num_items)
         return {"loss": (1 - self.config.ctc_weight) * loss + self.config.ctc_weight * ctc, "ctc_loss": ctc}
 
     def _ctc_loss(
         self,
-        states: torch.Tensor,
+        scores: torch.Tensor,
         mask: torch.Tensor | None,
         labels: torch.Tensor,
         num_items: torch.Tensor | int | None,
     ) -> torch.Tensor:
-        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device) if mask is None else mask
+        mask = torch.ones(scores.shape[:2], dtype=torch.long, device=scores.device) if mask is None else mask
         blank, eos = self.config.pad_token_id, self.config.eos_token_id
-        return ctc_loss(self.ctc_head(states), mask, labels, blank, eos, num_items)
+        return ctc_loss(scores, mask, labels, blank, eos, num_items)
 
 
 def drop_text_encoder(text_model: PreTrainedModel) -> None:

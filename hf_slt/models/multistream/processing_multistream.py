@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 
+from hf_slt.compat import is_processor_file, write_processor_files
+from hf_slt.models.package_hooks import CodeCarrierMixin
 
-class MultiStreamProcessor(ProcessorMixin):
+
+class MultiStreamProcessor(CodeCarrierMixin, ProcessorMixin):
     r"""Bundle a [`MultiStreamFeatureExtractor`] and any tokenizer.
 
     Args:
@@ -43,6 +47,13 @@ class MultiStreamProcessor(ProcessorMixin):
             labels[encoded["attention_mask"] == 0] = -100
             batch.update(BatchFeature({"labels": labels}, tensor_type=return_tensors))
         return batch
+
+    def to_json_file(self, json_file_path: str | Path, *args: Any, **kwargs: Any) -> None:
+        """Write the settings; what transformers 5 puts in one file becomes the files that 4.57 reads as well."""
+        if is_processor_file(json_file_path, self.to_dict()):
+            write_processor_files(self, Path(json_file_path).parent)
+        else:
+            super().to_json_file(json_file_path, *args, **kwargs)
 
     def batch_decode(self, *args: Any, **kwargs: Any) -> list[str]:
         """Decode generated ids, see [`PreTrainedTokenizerBase.batch_decode`]."""

@@ -5,6 +5,8 @@ Dimensions: B clips, T frames (one more with a CLS token), F numbers a frame, D 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -16,6 +18,7 @@ from hf_slt.models.gloss.dropout import ActivationDropout, FastDropout
 from hf_slt.models.gloss.heads import GlossHeads, classifier_output
 from hf_slt.models.gloss.masking import masked_max, masked_mean, prepare_frames
 from hf_slt.models.gloss.outputs import GlossClassifierOutput
+from hf_slt.models.package_hooks import CodeCarrierMixin
 from hf_slt.models.positions import sinusoidal_positions
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 
@@ -40,8 +43,10 @@ class SignTransformerAttention(nn.Module):
         """Attend from every frame of `states (B, T, D)` to the frames where `mask (B, T)` is true (`None`: all)."""
         projections = (self.q_proj, self.k_proj, self.v_proj)
         # (B, N, T, D / N)
-        heads = [project(states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for project in projections]
-        return self.out_proj(attend(*heads, mask, self.dropout if self.training else 0.0))
+        query, key, value = (
+            project(states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for project in projections
+        )
+        return self.out_proj(attend(query, key, value, mask, self.dropout if self.training else 0.0))
 
 
 class SignTransformerLayer(GradientCheckpointingLayer):
@@ -68,7 +73,7 @@ class SignTransformerLayer(GradientCheckpointingLayer):
         return states + self.dropout(self.feed_forward_out(hidden))
 
 
-class SignTransformerPreTrainedModel(PreTrainedModel):
+class SignTransformerPreTrainedModel(CodeCarrierMixin, PreTrainedModel):
     """Weight initialisation, loading and saving of the sign transformer."""
 
     config_class = SignTransformerConfig
@@ -118,7 +123,7 @@ class SignTransformerForGlossClassification(SignTransformerPreTrainedModel):
         category_labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> GlossClassifierOutput | tuple:
+    ) -> GlossClassifierOutput | tuple[Any, ...]:
         r"""Classify a batch of clips.
 
         Args:

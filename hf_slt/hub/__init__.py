@@ -1,0 +1,1 @@
+"""Publishing to the HuggingFace hub: models, processors, data sets."""

@@ -1,0 +1,141 @@
+"""Which files of a folder are published, and what is wrong with a folder that cannot be."""
+
+import json
+import re
+
+import pytest
+from hub_factories import METRICS, SENTENCE, write_gloss_model, write_run
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.hub.contents import check_model, published_files, report_gaps, stage_model
+from hf_slt.hub.push import push_model, stale_files
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    write_run(folder)
+    return folder
+
+
+@pytest.fixture
+def gloss_run(tmp_path):
+    folder = tmp_path / "gloss"
+    write_gloss_model(folder)
+    return folder
+
+
+def test_a_dry_run_lists_the_files_and_needs_neither_token_nor_network(run, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    pushed = push_model(run, "someone/m", dry_run=True)
+    assert pushed.commit is None
+    assert pushed.files["model.safetensors"] == (run / "model.safetensors").stat().st_size
+    assert {"README.md", "config.json", "tokenizer.json", "eval_test/metrics.json"} <= set(pushed.files)
+    assert not [path for path in pushed.files if re.search(r"splits|predictions|html|\.bin|\.pt$|checkpoint", path)]
+
+
+def test_the_weights_are_linked_and_the_settings_are_cleaned(run, tmp_path):
+    stage_model(run, tmp_path / "staged", "someone/m", {"name": "A name"})
+    staged = tmp_path / "staged"
+    assert (staged / "model.safetensors").resolve() == (run / "model.safetensors").resolve()
+    settings = json.loads((staged / "run_config.json").read_text())
+    assert settings == {"pose_dir": "D/pose", "output_dir": "runs/run", "hub_token": None}
+    assert json.loads((staged / "eval_test" / "metrics.json").read_text()) == METRICS
+    assert "A name" in (staged / "README.md").read_text()
+    assert not [path for path in published_files(staged) if SENTENCE in (staged / path).read_text(errors="ignore")]
+
+
+def test_names_of_folders_that_parts_were_loaded_from_stay_here(gloss_run, tmp_path):
+    config = json.loads((gloss_run / "config.json").read_text())
+    local = {**config, "_name_or_path": "/home/person/model", "extra": [{"_name_or_path": "facebook/dinov2-small"}]}
+    (gloss_run / "config.json").write_text(json.dumps(local))
+    stage_model(gloss_run, tmp_path / "staged", "someone/m")
+    published = json.loads((tmp_path / "staged" / "config.json").read_text())
+    assert "_name_or_path" not in published
+    assert published["extra"] == [{"_name_or_path": "facebook/dinov2-small"}]
+
+
+def test_a_checkpoint_of_a_run_that_goes_on_is_copied_with_the_card_of_a_person(gloss_run, tmp_path):
+    checkpoint = gloss_run / "checkpoint-2"
+    checkpoint.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (gloss_run / name).rename(checkpoint / name)
+    stage_model(gloss_run, tmp_path / "staged", "someone/m", weights=checkpoint)
+    staged = tmp_path / "staged"
+    assert (staged / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
+    assert not (staged / "model.safetensors").is_symlink()
+    assert {"config.json", "preprocessor_config.json", "modeling_sign_transformer.py"} <= set(published_files(staged))
+    assert "someone/m" in (staged / "README.md").read_text()
+
+    (gloss_run / "README.md").write_text("By hand")
+    stage_model(gloss_run, tmp_path / "again", "someone/m", weights=checkpoint)
+    assert (tmp_path / "again" / "README.md").read_text() == "By hand"
+
+
+def test_exports_go_along_with_what_loads_them(gloss_run, tmp_path):
+    export = gloss_run / "onnx" / "int8"
+    export.mkdir(parents=True)
+    for name in ("model.onnx", "model.onnx_data", "config.json", "splits.json", "model.pt"):
+        (export / name).write_text("{}")
+    (gloss_run / "earlier_run_1").mkdir()
+    (gloss_run / "earlier_run_1" / "model.onnx").write_text("")
+    stage_model(gloss_run, tmp_path / "staged", "someone/m")
+    folders = [path for path in published_files(tmp_path / "staged") if "/" in path]
+    assert folders == ["onnx/int8/config.json", "onnx/int8/model.onnx", "onnx/int8/model.onnx_data"]
+
+
+def test_all_that_is_missing_is_said_at_once(tmp_path):
+    folder = tmp_path / "checkpoint-7"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "multistream_slt"}')
+    message = (
+        r"checkpoint-7 cannot be pushed \(a checkpoint-N is only a part of its run: push the folder of the run\): "
+        r"expected weights \(model.safetensors\), found none; expected the feature extractor "
+        r"\(preprocessor_config.json\), found none; expected the tokenizer \(tokenizer.json\), found none"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        check_model(folder)
+
+
+def test_a_model_of_another_library_is_refused(gloss_run):
+    (gloss_run / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ConfigurationError, match="expected a model type out of multistream_slt, .*, found 'bert'"):
+        check_model(gloss_run)
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", "3"])
+def test_a_damaged_configuration_is_named(gloss_run, content):
+    (gloss_run / "config.json").write_text(content)
+    with pytest.raises(ConfigurationError, match="expected a JSON object in config.json, found: "):
+        check_model(gloss_run)
+
+
+def test_weights_that_were_cut_off_are_refused(gloss_run):
+    path = gloss_run / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ConfigurationError, match="expected whole weights in model.safetensors, found: "):
+        check_model(gloss_run)
+
+
+def test_every_shard_has_to_be_there(gloss_run):
+    (gloss_run / "model.safetensors").rename(gloss_run / "model-00001-of-00002.safetensors")
+    shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (gloss_run / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    with pytest.raises(
+        ConfigurationError, match="expected the weights model-00002-of-00002.safetensors of .*found none"
+    ):
+        check_model(gloss_run)
+
+
+def test_what_the_card_cannot_tell_is_said(gloss_run, caplog):
+    report_gaps(gloss_run)
+    assert "has no run_config.json: the card cannot say how the model was trained" in caplog.text
+    assert "has no scores: the card says 'not measured'" in caplog.text
+
+
+def test_weights_and_code_of_an_earlier_push_are_taken_away_and_nothing_else():
+    there = ["README.md", "model-00001-of-00002.safetensors", "hf_slt_old.py", "notes.txt", "hf_slt_kept.py", "demo.py"]
+    assert stale_files(there, ["model.safetensors", "hf_slt_kept.py"]) == [
+        "hf_slt_old.py",
+        "model-00001-of-00002.safetensors",
+    ]

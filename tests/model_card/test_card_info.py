@@ -1,0 +1,58 @@
+"""What a person says of a model: known keys of the right kind, or one error with everything that is wrong."""
+
+import pytest
+
+from hf_slt.errors import ConfigurationError
+from hf_slt.model_card.info import FIELDS, check_card_info, load_card_info
+from hf_slt.model_card.rendering import templates_folder
+
+
+def test_a_text_may_stand_for_a_list_and_what_is_not_given_is_none():
+    info = check_card_info({"language": "es", "limits": ["a ", "b"], "fps": 25, "signers": "  ", "name": None})
+    assert (info["language"], info["limits"], info["fps"]) == (["es"], ["a", "b"], 25)
+    assert info["signers"] is None and info["name"] is None and list(info) == list(FIELDS)
+    assert set(check_card_info(None).values()) == {None}
+
+
+def test_everything_that_is_wrong_is_listed_with_the_known_keys():
+    with pytest.raises(ConfigurationError) as caught:
+        check_card_info({"consents": "yes", "fps": -1, "show_signers": "no", "limits": [1], "xyz": 1}, "facts.yml")
+    text = str(caught.value)
+    assert text.startswith("facts.yml: found the unknown key 'consents' (did you mean 'consent'?)")
+    assert "expected a positive number in 'fps', found -1" in text and "unknown key 'xyz';" in text
+    assert "expected true or false in 'show_signers', found 'no'" in text
+    assert "expected a text or a list of texts in 'limits', found [1]" in text
+    assert text.endswith(f"the keys are {', '.join(FIELDS)}")
+
+
+@pytest.mark.parametrize("value", [True, "25", 0, float("inf")])
+def test_a_number_is_one(value):
+    with pytest.raises(ConfigurationError, match="expected a positive number in 'fps'"):
+        check_card_info({"fps": value})
+
+
+def test_licences_of_pretrained_parts_are_a_mapping_of_texts():
+    assert check_card_info({"pretrained_licenses": {"t5": "MIT"}})["pretrained_licenses"] == {"t5": "MIT"}
+    with pytest.raises(ConfigurationError, match="expected a mapping of texts in 'pretrained_licenses', found 'MIT'"):
+        check_card_info({"pretrained_licenses": "MIT"})
+
+
+def test_the_example_has_every_key():
+    assert [
+        key for key, value in load_card_info(templates_folder() / "info_example.yml").items() if value is None
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["nsl_alphabet", "demo", "smoke_test"])
+def test_info_files_that_come_with_the_library_are_valid(name):
+    info = load_card_info(templates_folder() / f"{name}.yml")
+    assert all(info[key] for key in ("summary", "dataset_name", "signers", "consent", "intended_use", "limits"))
+
+
+@pytest.mark.parametrize("content", ["a: [", "- a\n- b\n", None])
+def test_a_file_that_is_no_mapping(tmp_path, content):
+    path = tmp_path / "facts.yml"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"expected a (YAML file|mapping) of facts .*facts\.yml"):
+        load_card_info(path)

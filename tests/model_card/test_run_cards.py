@@ -1,0 +1,59 @@
+"""Cards that real runs leave behind."""
+
+import json
+import logging
+
+from huggingface_hub import ModelCard
+
+import hf_slt
+from hf_slt.model_card import load_card_info, render_model_card, run_card
+from hf_slt.model_card.rendering import templates_folder
+from hf_slt.model_card.run_card import write_run_card
+
+
+def text_of(run):
+    return (run / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_translation_run_leaves_a_card(translation_run):
+    text, results = text_of(translation_run), json.loads((translation_run / "test_results.json").read_text())
+    low, high = results["test_chrf_interval"]
+    assert f"| chrF | {results['test_chrf']:.2f} | {low:.2f} to {high:.2f} |" in text
+    assert "### Split `test`: 1 clips" in text and results["test_signature"] in text
+    assert "the lowest loss on the validation split" in text and "| train | 4 | 4 |" in text
+    assert f"hf_slt {hf_slt.__version__}" in text and "torch 2." in text
+    assert "D/index/train.csv" in text and str(translation_run.parent) not in text and "someone" not in text
+    data = ModelCard.load(translation_run / "README.md").data
+    assert data.pipeline_tag == "translation" and data.eval_results[0].metric_args["n"] == 1
+
+
+def test_a_gloss_run_leaves_a_card(gloss_run):
+    text, results = text_of(gloss_run), json.loads((gloss_run / "test_results.json").read_text())
+    low, high = results["test_accuracy_interval"]
+    assert f"| top-1 accuracy | {results['test_accuracy']:.3f} | {low:.3f} to {high:.3f} |" in text
+    assert "4 glosses, 2 categories" in text and "| train | 16 | 1 |" in text
+    assert "Signers of the test split who also occur in training or validation: none." in text
+    assert "the highest accuracy on the validation split" in text
+    assert "--keypoints D/test --labels-csv D/test.csv" in text and "someone" not in text
+    data = ModelCard.load(gloss_run / "README.md").data
+    assert data.pipeline_tag == "video-classification" and data.eval_results[0].metric_type == "accuracy"
+    assert data.eval_results[0].metric_args["n"] == 4
+
+
+def test_facts_of_the_nepali_alphabet_fit_a_gloss_run(gloss_run):
+    text = render_model_card(gloss_run, load_card_info(templates_folder() / "nsl_alphabet.yml"))
+    assert "# nsl-alphabet\n" in text and "not documented" not in text.partition("## Licences")[0].replace(
+        "not documented with the landmarks", ""
+    )
+    assert "| `conv_transformer` (1.9 M parameters) | 0.90 [0.83, 0.95]; seed 1: 0.93 [0.88, 0.97] |" in text
+
+
+def test_a_card_that_fails_does_not_cost_the_run(tmp_path, monkeypatch, caplog):
+    def fail(folder):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(run_card, "write_model_card", fail)
+    with caplog.at_level(logging.WARNING, "hf_slt"):
+        write_run_card(tmp_path)
+    assert "no model card: of all things; the run itself is complete" in caplog.text
+    assert json.loads((tmp_path / "versions.json").read_text())["hf_slt"] == hf_slt.__version__
