@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PINNED, LATEST, LOWEST = "requirements.txt", ".ci/requirements-latest.txt", ".ci/requirements-lowest.txt"
 # torchvision needs the torch that it was built for; the tools that build, lint and type are no part of what is promised
 UNPINNED = {"torchvision"}
+HELD_BACK = {"pyarrow"}  # of datasets; its later releases need NumPy 2, and do not say so to pip
 TOOLS = {"build", "mypy", "ruff", "setuptools"}
 NEWER = {"transformers", "tokenizers", "huggingface_hub", "datasets"}
 
@@ -43,8 +44,8 @@ def pins(file: str) -> dict[str, str]:
 @pytest.mark.parametrize("file", [PINNED, LOWEST])
 def test_every_package_that_is_named_has_a_pin_in_its_range(file):
     ranges, found = promised(), pins(file)
-    assert set(ranges) - set(found) <= UNPINNED | TOOLS and set(found) <= set(ranges)
-    outside = [f"{name}=={pin}" for name, pin in found.items() for r in ranges[name] if not r.specifier.contains(pin)]
+    assert set(ranges) - set(found) <= UNPINNED | TOOLS and set(found) - set(ranges) <= HELD_BACK
+    outside = [f"{name}=={found[name]}" for name in found for r in ranges.get(name, ()) if found[name] not in r.specifier]
     assert not outside
 
 

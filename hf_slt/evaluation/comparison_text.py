@@ -59,7 +59,7 @@ def _notes(comparison: Mapping[str, Any]) -> list[str]:
     notes = [
         f"{comparison['resamples']} resamples, seed {comparison['seed']}; in percent but for length_ratio; in ter, "
         f"cer, wer and looping less is better; p is two-sided, and the smallest of many is small by luck",
-        comparison["signature"],
+        *([comparison["signature"]] if comparison["signature"] else []),
     ]
     groups = (*comparison["per_signer"], *comparison["per_length"])
     if any(group["n"] < FEW_CLIPS for group in groups):

@@ -114,7 +114,8 @@ def _chrf(sums: np.ndarray, orders: int) -> np.ndarray:
 
 
 def _ratio(sums: np.ndarray, scale: float = 100) -> np.ndarray:
-    return scale * sums[:, 0] / sums[:, 1]
+    ratios: np.ndarray = scale * sums[:, 0] / sums[:, 1]
+    return ratios
 
 
 # Score -> which sums it needs and how it follows from them, in the order in which scores are reported.

@@ -143,11 +143,11 @@ def compare_outputs(
     ids = _common_ids(a, b, intersect)
     references = [a.references[i] for i in ids]
     chosen = tuple(dict.fromkeys(metrics)) or TRANSLATION_SCORES
-    statistics = [
+    counted_a, counted_b = (
         collect_statistics([system.predictions[i] for i in ids], references, tokenize, lowercase, chosen)
         for system in (a, b)
-    ]
-    tested = compare_systems(*statistics, resamples, seed)
+    )
+    tested = compare_systems(counted_a, counted_b, resamples, seed)
     known = signers if signers is not None else {**b.signers, **a.signers}
     by_signer: dict[str, list[int]] = {}
     for index, identity in enumerate(ids):
@@ -167,7 +167,7 @@ def compare_outputs(
         "confidence": 0.95,
         "signature": signature(tokenize, lowercase, chosen),
         "scores": {name: score.to_dict() for name, score in tested.items()},
-        **{name: _table(statistics, groups, in_tables, resamples, seed) for name, groups in tables.items()},
+        **{name: _table(counted_a, counted_b, groups, in_tables, resamples, seed) for name, groups in tables.items()},
     }
 
 
@@ -192,7 +192,8 @@ def _common_ids(a: SystemOutput, b: SystemOutput, intersect: bool) -> list[str]:
 
 
 def _table(
-    statistics: Sequence[CorpusStatistics],
+    a: CorpusStatistics,
+    b: CorpusStatistics,
     groups: Mapping[str, list[int]],
     metrics: tuple[str, ...],
     resamples: int,
@@ -200,7 +201,7 @@ def _table(
 ) -> list[dict[str, Any]]:
     rows = []
     for name, indices in groups.items():
-        tested = compare_systems(*(system.take(indices) for system in statistics), resamples, seed)
+        tested = compare_systems(a.take(indices), b.take(indices), resamples, seed)
         scores = {metric: tested[metric].to_dict() for metric in metrics}
         rows.append({"group": name, "n": len(indices), **scores})
     return rows

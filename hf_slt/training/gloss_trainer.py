@@ -58,6 +58,7 @@ class GlossTrainer(RunTrainer, Trainer):
         self.loss = loss or GlossLoss(label_smoothing=self.args.label_smoothing_factor)
         self.last_output: EvalLoopOutput | None = None
         self._sums: torch.Tensor | None = None
+        self._order: LengthGroupedSampler | None = None
         self._step_clips: torch.Tensor | None = None  # of the step at hand, on all processes
 
     def compute_loss(
@@ -107,6 +108,8 @@ class GlossTrainer(RunTrainer, Trainer):
     def load_run_state(self, state: dict[str, Any]) -> None:
         """Take over the state, the figures of the epoch so far on the first process."""
         super().load_run_state(state)
+        if self._order is not None:  # transformers 5 does not reach it in the epoch in which several processes go on
+            self._order.set_epoch(int((self.state.epoch or 0) + 1e-3))
         sums = torch.tensor(state.get("train_sums", [0.0] * 3), device=self.args.device)
         self._sums = None
         if sums[2]:
@@ -129,7 +132,8 @@ class GlossTrainer(RunTrainer, Trainer):
             return super()._get_train_sampler(dataset)
         # What the processes work on at a time, and what makes one step, has one length.
         batch = self._train_batch_size * self.accelerator.num_processes * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(dataset.lengths, batch, seed=self.args.seed)
+        self._order = LengthGroupedSampler(dataset.lengths, batch, seed=self.args.seed)
+        return self._order
 
     def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler | None:
         return FixedOrder(evaluation_order(eval_dataset))

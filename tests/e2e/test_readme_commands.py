@@ -55,8 +55,26 @@ def write_data(root):
     write_gloss_checkpoint(root / "InceptionV3GRU_best.pt", randomized(NaiveGRU()))
     write_multistream_checkpoint(root / "best.pt", randomized(NaiveMultiStream()))
     shutil.copy(ROOT / "model_cards/info_example.yml", root / "card.yml")
+    write_outputs(root)
     for name in ("scripts", "model_cards"):
         (root / name).symlink_to(ROOT / name)
+
+
+def write_outputs(root):
+    """Write sentences of systems, as the scripts that score and compare read them."""
+    rows = [("vid1", "Dónde está el niño", "Dónde está el niño"), ("clip7", "Él come", "Él come pan.")]
+    columns = ("video_id", "prediction", "reference")
+    tables = {
+        "outputs.tsv": ("\t", columns),
+        "outputs.csv": (",", ("video_id", "hyp", "ref")),
+        "how2sign_unisign_output.tsv": ("\t", columns),
+        "runs/baseline/eval_test/predictions.csv": (",", columns),
+        "runs/mine/eval_test/predictions.csv": (",", columns),
+    }
+    for name, (separator, header) in tables.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(separator.join(row) + "\n" for row in (header, *rows))
+        (root / name).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,10 @@ def test_columns_by_name(tmp_path):
         ("", "expected: a header and at least one row\n    found:    nothing"),
         ("prediction,reference\n\n", "found:    a header only"),
         ("prediction,prediction\na,b\n", "found:    'prediction' twice"),
-        ("prediction,reference\nñ,b\n".encode("latin-1"), "text in UTF-8\n    found:    a byte that is none, at position 21"),
+        (
+            "prediction,reference\nñ,b\n".encode("latin-1"),
+            "text in UTF-8\n    found:    a byte that is none, at position 21",
+        ),
         ('prediction,reference\n"a" b,c\n', "line 2\n    expected: quotes as in CSV"),
     ],
 )

@@ -7,11 +7,15 @@ import torch
 from export_factories import export, tiny_classifier
 from model_factories import tiny_model
 from torch.nn import functional as F
-from torch.onnx._internal.torchscript_exporter import registration as torch_registration
 
 from hf_slt.exporters.clips import random_clips
 from hf_slt.exporters.onnx_configs import OPSET, GlossOnnxConfig, MultiStreamOnnxConfig
 from hf_slt.exporters.registration import CLASSIFICATION_TASK, ENCODER_TASK, TRANSLATION_TASK
+
+try:
+    from torch.onnx._internal.torchscript_exporter import registration as torch_registration
+except ImportError:  # older releases of torch, 2.6 among them
+    from torch.onnx._internal import registration as torch_registration
 
 OPERATORS = ("scaled_dot_product_attention", "flatten", "unflatten", "_upsample_bicubic2d_aa")
 KINDS = {
