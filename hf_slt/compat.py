@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
 _PROCESSOR_FILE, _TOKENIZER_FILE = "processor_config.json", "tokenizer_config.json"
 # Transformers 5 has a new name for its tokenizers, which 4.57 does not know; it still takes the older one.
 _TOKENIZER_CLASSES = {"TokenizersBackend": "PreTrainedTokenizerFast"}
+# Arguments of the Trainer that only one generation has -> their default there.
+_ARGUMENTS_OF_4: dict[str, Any] = {
+    **{"overwrite_output_dir": False, "save_safetensors": True, "no_cuda": False, "use_mps_device": False},
+    **{"jit_mode_eval": False, "fp16_opt_level": "O1", "half_precision_backend": "auto", "fp16_backend": "auto"},
+    **{"tpu_metrics_debug": False, "past_index": -1, "fsdp_min_num_params": 0, "adafactor": False, "ray_scope": "last"},
+    **{"group_by_length": False, "use_legacy_prediction_loop": False, "include_inputs_for_metrics": False},
+    **{"include_tokens_per_second": False, "mp_parameters": ""},
+    **dict.fromkeys(("per_gpu_train_batch_size", "per_gpu_eval_batch_size", "logging_dir", "tpu_num_cores")),
+    **dict.fromkeys(("fsdp_transformer_layer_cls_to_wrap", "torchdynamo", "push_to_hub_model_id")),
+    **dict.fromkeys(("push_to_hub_organization", "push_to_hub_token")),
+}
+_ARGUMENTS_OF_5: dict[str, Any] = {
+    **{"use_cache": False, "enable_jit_checkpoint": False, "dataloader_in_order": True},
+    **{"train_sampling_strategy": "random"},
+    **dict.fromkeys(("activation_checkpointing", "activation_checkpointing_kwargs", "trackio_bucket_id")),
+    **dict.fromkeys(("trackio_static_space_id", "dataloader_multiprocessing_context", "ddp_static_graph")),
+}
 
 
 def stored_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
@@ -127,6 +145,24 @@ def set_tensorboard_folder(args: Any, folder: str | None) -> None:
     """
     args.logging_dir = folder or getattr(args, "logging_dir", None) or str(Path(args.output_dir or ".") / "runs")
     os.environ["TENSORBOARD_LOGGING_DIR"] = args.logging_dir
+
+
+def foreign_arguments(values: Mapping[str, Any]) -> dict[str, bool]:
+    """Return those of some settings that are arguments of the Trainer in one generation only -> whether they say more.
+
+    Args:
+        values: Flag -> its value, as a file holds it: text, or as JSON has it.
+
+    Returns:
+        Name of such an argument -> whether its value is another one than the default where it exists.
+    """
+    known = _ARGUMENTS_OF_4 | _ARGUMENTS_OF_5
+    return {name: _as_text(value) != _as_text(known[name]) for name, value in values.items() if name in known}
+
+
+def _as_text(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return "" if text.lower() in ("none", "null", "~") else text.lower()
 
 
 def count_steps_from_the_start(trainer: Any) -> None:

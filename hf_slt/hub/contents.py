@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.reports import write_json
 from hf_slt.model_card import card_pictures, portable_settings, write_model_card
+from hf_slt.model_card.portable import portable_value
+from hf_slt.model_card.run_files import current_evaluations, export_folders, is_export, read_object
 from hf_slt.models.auto import GLOSS_FAMILIES
 from hf_slt.models.remote_code import write_remote_code
 
@@ -32,7 +34,6 @@ _LOADING = (
     *("vocab.json", "vocab.txt", "merges.txt", "*.model", "chat_template.jinja"),
 )
 _ABOUT = ("run_config.json", "train_log.csv", "versions.json")
-_METRICS = "metrics.json"
 _INDEX = "model.safetensors.index.json"
 
 
@@ -77,8 +78,7 @@ def _weight_problems(folder: Path) -> list[str]:
     names = {path.name for path in files}
     problems = []
     if (folder / _INDEX).is_file():
-        shards = set(json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"].values())
-        problems += [f"expected the weights {name} of {_INDEX}, found none" for name in sorted(shards - names)]
+        problems += _shard_problems(folder / _INDEX, names)
     elif "model.safetensors" not in names and not any(folder.glob("*.onnx")):
         problems.append("expected weights (model.safetensors), found none")
     for path in files:
@@ -90,11 +90,19 @@ def _weight_problems(folder: Path) -> list[str]:
     return problems
 
 
+def _shard_problems(index: Path, names: set[str]) -> list[str]:
+    try:
+        shards = set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return [f"expected an index of weights in {_INDEX}, found: {error!r}"]
+    return [f"expected the weights {name} of {_INDEX}, found none" for name in sorted(shards - names)]
+
+
 def report_gaps(folder: Path) -> None:
     """Say in the log what the card of this model will not be able to tell."""
     if not (folder / "run_config.json").is_file():
         logger.warning(f"{folder} has no run_config.json: the card cannot say how the model was trained")
-    if not any(folder.glob(f"eval_*/{_METRICS}")) and not any(folder.glob("*_results.json")):
+    if not current_evaluations(folder) and not any(folder.glob("*_results.json")):
         logger.warning(
             f"{folder} has no scores: the card says 'not measured'; evaluate first, into a folder {folder}/eval_..."
         )
@@ -110,7 +118,8 @@ def stage_model(
         staged: A folder of nothing, or of files that this may replace.
         repo: Name of the repository, for the card.
         card_info: Facts for the card, of `load_card_info`.
-        weights: A `checkpoint-N`, whose weights and configuration are taken while the run itself has none yet.
+        weights: A `checkpoint-N`, whose weights and configuration are taken while the run itself has none yet. Scores
+            and pictures of evaluations, which are of other weights, are left out then.
 
     Raises:
         ConfigurationError: The card cannot be made.
@@ -119,22 +128,41 @@ def stage_model(
     if weights is not None:
         _take_files(folder, staged, ("README.md",))  # a person's is the card
         _take_files(weights, staged, (*WEIGHTS, *_LOADING), link=False)  # checkpoints come and go
-    for metrics in sorted(folder.glob(f"eval_*/{_METRICS}")):
-        _take(metrics, staged / metrics.relative_to(folder))
-    exports = {path.parent for path in folder.glob("*/**/*.onnx") if not _is_foreign(path.relative_to(folder))}
-    for export in sorted(exports):
+    else:
+        _take_evaluations(folder, staged, bool((card_info or {}).get("show_signers")))
+    for export in export_folders(folder):
         _take_files(export, staged / export.relative_to(folder), (*ONNX, *_LOADING))
-    for path in card_pictures(folder):
-        _take(folder / path, staged / path)
     write_model_card(folder if weights is None else staged, card_info, repo_id=repo, folder=staged)
-    write_remote_code(staged)
+    if not is_export(staged):  # the classes of ONNX Runtime do not travel
+        write_remote_code(staged)
     for name, published in _PUBLISHED_SETTINGS.items():
-        if (staged / name).is_file():
-            write_json(staged / name, published(json.loads((staged / name).read_text(encoding="utf-8"))))
+        for path in staged.rglob(name):
+            write_json(path, published(read_object(path)))
 
 
-def _is_foreign(path: Path) -> bool:
-    return path.parts[0].startswith((".", "_", "checkpoint-", "earlier_run"))
+def _take_evaluations(folder: Path, staged: Path, show_signers: bool) -> None:
+    for path, metrics in current_evaluations(folder).items():
+        write_json(staged / path.relative_to(folder), published_metrics(metrics, show_signers))
+    for picture in card_pictures(folder):
+        _take(folder / picture, staged / picture)
+
+
+def published_metrics(metrics: dict[str, Any], show_signers: bool = False) -> dict[str, Any]:
+    """Return the scores that are published: without folders of this machine, and signers as numbers.
+
+    Args:
+        metrics: What `metrics.json` holds.
+        show_signers: Leave the names of signers in.
+    """
+    public = portable_value(metrics)
+    if show_signers:
+        return public
+    if rows := public.get("per_signer"):
+        public["per_signer"] = [{**row, "signer": str(number)} for number, row in enumerate(rows, start=1)]
+    shared = public.get("signers_shared_with_training")
+    if isinstance(shared, list):
+        public["signers_shared_with_training"] = len(shared)
+    return public
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 import hf_slt
 from hf_slt.errors import ConfigurationError, MissingDependencyError
 from hf_slt.evaluation.reports import write_whole
+from hf_slt.model_card.commands import commands
 from hf_slt.model_card.facts import (
-    commands,
+    data_hashes,
     model_facts,
     pretrained_parts,
     selection_facts,
@@ -23,7 +24,7 @@ from hf_slt.model_card.info import check_card_info, load_card_info
 from hf_slt.model_card.metadata import front_matter
 from hf_slt.model_card.portable import base_name
 from hf_slt.model_card.rendering import render, templates_folder
-from hf_slt.model_card.run_files import RunFiles, read_run
+from hf_slt.model_card.run_files import RunFiles, current_evaluations, read_run
 from hf_slt.model_card.scores import evaluation_view
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def render_model_card(
         "pictures": card_pictures(run_dir) if pictures is None else dict(pictures),
         "settings": training_settings(run),
         "versions": run.versions or _versions_of_the_config(run),
+        "data_hashes": data_hashes(run),
         "commands": commands(run),
         "synthetic": any(run.settings.get(flag) for flag in _KNOWN_DATA),
     }
@@ -119,11 +121,11 @@ def _versions_of_the_config(run: RunFiles) -> dict[str, str]:
 def card_pictures(run_dir: str | Path) -> dict[str, str]:
     """Return the pictures that a card shows: path below the folder of the run -> caption.
 
-    Pictures that show sentences or people of the corpus are not among them.
+    Pictures that show sentences or people of the corpus are not among them, nor those of other weights.
     """
     run_dir = Path(run_dir)
     found = {CURVES: "Training"} if (run_dir / CURVES).is_file() else {}
-    for folder in sorted(path for path in run_dir.glob("eval_*") if path.is_dir()):
+    for folder in (metrics.parent for metrics in current_evaluations(run_dir)):
         for file, caption in _PICTURES.items():
             if (folder / file).is_file():
                 found[f"{folder.name}/{file}"] = f"{caption} ({folder.name})"
@@ -158,7 +160,7 @@ def write_model_card(
     folder = Path(folder or run_dir)
     card = folder / CARD
     for existing in dict.fromkeys((card, run_dir / CARD)):
-        if existing.is_file() and MARK not in (text := existing.read_text(encoding="utf-8")):
+        if existing.is_file() and MARK not in (text := _read_card(existing)):
             logger.warning(
                 f"{existing} was written by a person and is kept as the model card; move it away for one of hf_slt"
             )
@@ -169,6 +171,15 @@ def write_model_card(
         pictures = {CURVES: "Training", **pictures}
     write_whole(card, render_model_card(run_dir, info, name, repo_id, pictures).encode())
     return card
+
+
+def _read_card(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"expected a model card in UTF-8, found {path}: {error}; save it again as UTF-8, or move it away"
+        ) from error
 
 
 def draw_curves(path: Path, log: Path) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hf_slt.model_card.portable import base_name, data_paths, is_hub_id, portable_value
-from hf_slt.model_card.run_files import TRANSLATION, RunFiles, count_weights
+from hf_slt.model_card.portable import base_name, is_hub_id, portable_value
+from hf_slt.model_card.run_files import TRANSLATION, RunFiles, count_clips, count_weights
 from hf_slt.model_card.scores import number
 
 CUSTOM_DECODER = "custom_decoder"
@@ -53,6 +53,9 @@ def model_facts(run: RunFiles) -> dict[str, Any]:
         "type": config["model_type"],
         "architecture": (config.get("architectures") or [None])[0],
         "parameters": number(weights / 1e6, 2) if weights else None,
+        "is_export": run.is_export,
+        "has_decoder": any(run.folder.glob("decoder*.onnx")),
+        "exports": run.exports,
     }
     if run.task != TRANSLATION:
         names = config.get("id2label") or {}
@@ -63,7 +66,6 @@ def model_facts(run: RunFiles) -> dict[str, Any]:
             "features": run.extractor.get("features"),
             "normalization": run.extractor.get("normalization"),
             "num_frames": run.extractor.get("num_frames"),
-            "frames": run.extractor.get("input_type") == "frames",
         }
     decoder = config.get("text_config") or {}
     backbones = {name: config.get(f"{name}_config") for name in ("backbone", "face_backbone", "hand_backbone")}
@@ -87,7 +89,7 @@ def split_facts(run: RunFiles, fps: float | None) -> list[dict[str, Any]]:
         members, counted = run.splits.get(name), run.contract.get("splits", {}).get(name, {})
         if members is None and not counted:
             continue
-        clips = _size(members, "video_ids", "files") or counted.get("clips")
+        clips = count_clips(name, run.splits, run.contract)
         frames = counted.get("frames") if counted.get("clips") == clips else None  # of the clips that were used
         seconds = frames / fps if frames and fps else None
         rows.append(
@@ -103,11 +105,13 @@ def split_facts(run: RunFiles, fps: float | None) -> list[dict[str, Any]]:
     return rows
 
 
-def _size(members: Mapping[str, Any] | None, *keys: str) -> int | None:
-    for key in keys:
-        if members and members.get(key):
-            return len(members[key])
-    return None
+def _size(members: Mapping[str, Any] | None, key: str) -> int | None:
+    return len(members[key]) if members and members.get(key) else None
+
+
+def data_hashes(run: RunFiles) -> dict[str, str]:
+    """Return split -> hash of the clips that the run used; those that were not recorded are left out."""
+    return {name: members["data_hash"] for name, members in run.splits.items() if members.get("data_hash")}
 
 
 def shared_facts(run: RunFiles) -> dict[str, Any]:
@@ -143,9 +147,10 @@ def pretrained_parts(run: RunFiles, licenses: Mapping[str, str] | None) -> list[
     for flag, use in PRETRAINED.items():
         value = run.settings.get(flag)
         if value:
-            name = value if is_hub_id(value) else base_name(str(value))
-            parts.append({"name": name, "use": use, "hub": is_hub_id(value) and flag != "tokenizer"})
-    if run.extractor.get("input_type") == "frames" and run.settings.get("pretrained_backbone"):
+            on_hub = flag != "init_checkpoint" and is_hub_id(value)
+            name = value if on_hub else base_name(str(value))
+            parts.append({"name": name, "use": use, "hub": on_hub and flag != "tokenizer"})
+    if run.config.get("train_from_frames") and run.config.get("use_pretrained_backbone"):
         parts.append({"name": _IMAGENET, "use": "image backbone", "hub": False})
     return [{**part, "license": (licenses or {}).get(part["name"])} for part in parts]
 
@@ -158,45 +163,3 @@ def training_settings(run: RunFiles) -> list[tuple[str, Any]]:
         if name in run.settings and not (name in _UNSET and value == _UNSET[name]):
             shown.append((label, f"{value:g}" if isinstance(value, float) else "none" if value is None else value))
     return shown
-
-
-def commands(run: RunFiles) -> dict[str, str | None]:
-    """Return the command lines that train and evaluate such a model; None where there is nothing to tell.
-
-    `data` is whether they read a corpus of files, in the folder `D`.
-    """
-    if not run.settings:
-        return {"train": None, "evaluate": None, "data": False}
-    task, paths = ("slt" if run.task == TRANSLATION else "gloss"), data_paths(run.settings)
-    folder = "runs/mine"
-    flags = [f"--{name.replace('_', '-')} {place}" for name, place in paths.items()]
-    train = [f"accelerate launch scripts/train_{task}.py --config run_config.json", *flags, f"--output_dir {folder}"]
-    evaluates = bool(paths or run.settings.get("demo"))
-    evaluate = _wrapped(_evaluation_flags(run, paths, folder)) if evaluates else None
-    return {"train": _wrapped(train), "evaluate": evaluate, "data": bool(paths)}
-
-
-def _evaluation_flags(run: RunFiles, paths: Mapping[str, str], folder: str) -> list[str]:
-    if run.task == TRANSLATION:
-        start = [f"python scripts/eval_slt.py --checkpoint {folder}"]
-        if run.settings.get("demo"):
-            return [*start, "--demo"]
-        data = [f"--{name.replace('_', '-')} {place}" for name, place in paths.items() if not name.endswith("_index")]
-        return [*start, *data, f"--index {paths.get('test_index', paths.get('val_index', 'D/test.csv'))}"]
-    start = [f"python scripts/eval_gloss.py --checkpoint {folder}"]
-    kind = "features" if paths.get("features_train") else "keypoints"
-    clips = paths.get(f"{kind}_test", paths.get(f"{kind}_train", "D/clips"))
-    labels = paths.get("labels_test_csv", paths.get("labels_val_csv", "D/test.csv"))
-    unlabelled = ["--allow-unlabelled-files"] if run.settings.get("allow_unlabelled_files") else []
-    return [*start, f"--{kind} {clips}", f"--labels-csv {labels}", *unlabelled]
-
-
-def _wrapped(parts: list[str]) -> str:
-    """Lay a command line out on lines of 110 characters at most, where its flags allow that."""
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if len(lines[-1]) + len(part) + 1 > 110:
-            lines.append(f"  {part}")
-        else:
-            lines[-1] += f" {part}"
-    return " \\\n".join(lines)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.model_card.licenses import LICENSES
 
 TEXT, TEXTS, TABLE = "a text", "a text or a list of texts", "a mapping of texts"
+LINE, LINES, URL = "a text of one line", "a text of one line or a list of them", "a URL, https://..."
+REPOS = "names of repositories on the hub, user/name or name,"
 NUMBER, SWITCH = "a positive number", "true or false"
 
 # Every key of an info file -> what it has to be. `model_cards/info_example.yml` explains each of them.
 FIELDS: dict[str, str] = {
-    "name": TEXT,
+    "name": LINE,
     "summary": TEXT,
-    "language": TEXTS,
-    "sign_language": TEXT,
-    "sign_language_code": TEXT,
-    "license": TEXT,
-    "license_name": TEXT,
-    "license_link": TEXT,
-    "dataset_name": TEXT,
-    "dataset_url": TEXT,
+    "language": LINES,
+    "sign_language": LINE,
+    "sign_language_code": LINE,
+    "license": LINE,
+    "license_name": LINE,
+    "license_link": LINE,
+    "dataset_name": LINE,
+    "dataset_url": URL,
     "dataset_license": TEXT,
-    "dataset_ids": TEXTS,
+    "dataset_ids": REPOS,
     "data": TEXT,
     "fps": NUMBER,
     "signers": TEXT,
@@ -37,13 +41,14 @@ FIELDS: dict[str, str] = {
     "split": TEXT,
     "selection": TEXT,
     "results": TEXT,
-    "base_models": TEXTS,
+    "base_models": REPOS,
     "pretrained_licenses": TABLE,
     "reproduce": TEXT,
     "citation": TEXT,
-    "contact": TEXT,
+    "contact": LINE,
 }
-_LISTS = tuple(name for name, kind in FIELDS.items() if kind == TEXTS)
+_LISTS = tuple(name for name, kind in FIELDS.items() if kind in (TEXTS, LINES, REPOS))
+_URL = re.compile(r"https?://[^\s<>]+")
 
 
 def load_card_info(path: str | Path) -> dict[str, Any]:
@@ -87,12 +92,28 @@ def check_card_info(content: Any, where: str = "the info of the model card") -> 
     for key, value in given.items():
         if key in FIELDS and not _fits(value, FIELDS[key]):
             problems.append(f"expected {FIELDS[key]} in '{key}', found {value!r}")
+    problems += _license_problems(given)
     if problems:
         raise ConfigurationError(f"{where}: {'; '.join(problems)}; the keys are {', '.join(FIELDS)}")
     info = {key: _stripped(given.get(key)) for key in FIELDS}
     for key in _LISTS:
         info[key] = [info[key]] if isinstance(info[key], str) else info[key] or None
     return info
+
+
+def _license_problems(given: Mapping[str, Any]) -> list[str]:
+    """Refuse a licence that the hub does not know: it refuses the whole card."""
+    name = given.get("license")
+    if name == "other" and not given.get("license_name"):
+        return ["expected the name of the licence in 'license_name' beside 'license: other', found none"]
+    if name is None or name in LICENSES or not isinstance(name, str) or not name.strip():
+        return []
+    nearest = difflib.get_close_matches(name.lower(), LICENSES, n=1)
+    hint = f" (did you mean '{nearest[0]}'?)" if nearest else ""
+    return [
+        f"expected an identifier of the hub in 'license', such as apache-2.0 or cc-by-nc-4.0, or 'other' with a "
+        f"'license_name', found '{name}'{hint}"
+    ]
 
 
 def _unknown(key: str) -> str:
@@ -107,9 +128,24 @@ def _fits(value: Any, kind: str) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
     if kind == TABLE:
         return isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
-    if kind == TEXTS and isinstance(value, list):
-        return all(isinstance(part, str) for part in value)
-    return isinstance(value, str)
+    if kind in (TEXTS, LINES, REPOS):
+        one = {TEXTS: TEXT, LINES: LINE}.get(kind)
+        values = value if isinstance(value, list) else [value]
+        return all(_fits(part, one) if one else _is_repo(part) for part in values)
+    if kind == URL:
+        return isinstance(value, str) and bool(_URL.fullmatch(value.strip()) or not value.strip())
+    return isinstance(value, str) and (kind != LINE or len(value.strip().splitlines()) <= 1)
+
+
+def _is_repo(value: Any) -> bool:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(value.strip() if isinstance(value, str) else value)
+    except HFValidationError:
+        return False
+    return True
 
 
 def _stripped(value: Any) -> Any:

@@ -31,9 +31,11 @@ def front_matter(run: RunFiles, info: Mapping[str, Any], name: str, language: li
     """
     from huggingface_hub import ModelCardData
 
-    # Scores on clips that chose the weights are too good: they stand there only where there are no others.
-    held_out = [one for one in run.evaluations if not one.is_validation] or run.evaluations
-    results = [result for one in held_out for result in eval_results(run.task, info, one)]
+    listed = listed_evaluations(run)
+    splits = [one.split for one in listed]
+    results = []
+    for one in listed:
+        results += eval_results(run.task, info, one, one.name if splits.count(one.split) > 1 else None)
     codes = [*language, info["sign_language_code"]]
     metrics = {result.metric_type for result in results}
     data = ModelCardData(
@@ -53,8 +55,27 @@ def front_matter(run: RunFiles, info: Mapping[str, Any], name: str, language: li
     return data.to_yaml()
 
 
-def eval_results(task: str, info: Mapping[str, Any], evaluation: Evaluation) -> list[Any]:
-    """Return the scores of an evaluation as `huggingface_hub.EvalResult`; those that are absent are left out."""
+def listed_evaluations(run: RunFiles) -> list[Evaluation]:
+    """Return the evaluations that stand in the metadata, where no caveat can stand beside a score.
+
+    None on clips that the model was trained or selected on; the split that chose the weights is there only if no other
+    one is.
+    """
+    honest = [one for one in run.evaluations if not one.overlaps and not one.is_training]
+    return [one for one in honest if not one.is_validation] or honest
+
+
+def eval_results(
+    task: str, info: Mapping[str, Any], evaluation: Evaluation, dataset_config: str | None = None
+) -> list[Any]:
+    """Return the scores of an evaluation as `huggingface_hub.EvalResult`; those that are absent are left out.
+
+    Args:
+        task: The task.
+        info: What `check_card_info` returned.
+        evaluation: The evaluation.
+        dataset_config: What tells evaluations of one split apart, which the hub would merge.
+    """
     from huggingface_hub import EvalResult
 
     metrics = evaluation.metrics
@@ -72,6 +93,7 @@ def eval_results(task: str, info: Mapping[str, Any], evaluation: Evaluation) -> 
             "confidence": metrics.get("confidence") if interval else None,
             "n": data["n"],
             "signature": signature_of(metrics, score),
+            **(metrics.get("decoding") or {}),
         }
         found.append(
             EvalResult(
@@ -79,6 +101,7 @@ def eval_results(task: str, info: Mapping[str, Any], evaluation: Evaluation) -> 
                 task_name=TASK_NAMES[task],
                 dataset_type=ids[0],
                 dataset_name=name,
+                dataset_config=dataset_config,
                 dataset_split=evaluation.split,
                 dataset_args={key: known for key, known in data.items() if known is not None} or None,
                 metric_type=score.metric,

@@ -15,9 +15,10 @@ DATA_PATHS = (
     *(f"{kind}_{split}" for kind in ("keypoints", "features") for split in ("train", "val", "test")),
     *("labels_train_csv", "labels_val_csv", "labels_test_csv", "gloss_names", "cat_names"),
 )
-# What is nobody's business, or means nothing on another machine.
-_LEFT_OUT = ("hub_token", "push_to_hub_token", "cache_dir", "logging_dir", "resume_from_checkpoint", "tensorboard")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# What means nothing on another machine.
+_LEFT_OUT = ("cache_dir", "logging_dir", "resume_from_checkpoint", "tensorboard")
+# Where and how somebody pushes: with these, whoever repeats the run would push to the same repository.
+_PUSHES = re.compile(r"(hub|push_to_hub|trackio_space)(_.*)?")
 _ABSOLUTE = re.compile(r"[\\/~]|[A-Za-z]:[\\/]|file:")
 _PATH_IN_TEXT = re.compile(r"(?<![\w.:/])~?(?:/[^\s/\"',;:]+){2,}")
 _OWN_FOLDER = 3  # parts of the shortest folder that names no person: "/", "home", "someone"
@@ -58,8 +59,18 @@ def base_name(path: str) -> str:
 
 
 def is_hub_id(value: Any) -> bool:
-    """Tell whether a value can name a repository on the hub, and is no file or folder here."""
-    return isinstance(value, str) and bool(_HUB_ID.fullmatch(value)) and not os.path.exists(value)
+    """Tell whether a value can name a repository on the hub, and is no file or folder here.
+
+    A run records the relative path of a folder with a dot in front, so that it is none wherever this is asked.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(value)
+    except HFValidationError:
+        return False
+    return not os.path.exists(value)
 
 
 def portable_value(value: Any) -> Any:
@@ -80,10 +91,11 @@ def portable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         settings: Flag -> effective value.
 
     Returns:
-        The same flags. Files of the corpus are in `D`, the run in `runs`; other paths are names; tokens and folders
-        that only this machine has are None.
+        The same flags but for those of pushing. Files of the corpus are in `D`, the run in `runs`; other paths are
+        names; folders that only this machine has are None.
     """
-    public = {name: None if name in _LEFT_OUT else portable_value(value) for name, value in settings.items()}
+    kept = {name: value for name, value in settings.items() if not _PUSHES.fullmatch(name)}
+    public = {name: None if name in _LEFT_OUT else portable_value(value) for name, value in kept.items()}
     public |= data_paths(settings)
     if settings.get("output_dir"):
         public["output_dir"] = f"runs/{base_name(str(settings['output_dir'])) or 'run'}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOT_MEASURED, NOT_DOCUMENTED, NOT_RECORDED = "not measured", "not documented", "not recorded"
 _SPECIAL = re.compile(r"([\\|`*<>]|\](?=[(\[]))")  # a bracket is markup only where another one follows
+_LINK = re.compile(r"(\[[^\]\n|`<>]*\]\(https?://[^\s()<>|]+\))")
+_HEADING = re.compile(r"^(\s*)(#{1,6}(?:\s|$)|[=-]+\s*$)")  # of either kind: `# text`, or a line under the text
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")  # that blocks of a template leave behind
 
 
@@ -27,7 +29,23 @@ def templates_folder() -> Path:
 
 def cell(value: Any) -> str:
     """Return a text of the data as it may stand in a line or a table of Markdown: nothing in it is markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(shown(value).split()))
+    return _escaped(" ".join(shown(value).split()))
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def linked(value: Any) -> str:
+    """Return a text as `cell` does, but for links to the web, `[text](https://...)`, which stay links."""
+    parts = _LINK.split(" ".join(shown(value).split()))
+    return "".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
+
+
+def block(value: Any) -> str:
+    """Return Markdown of a person as the rest of an item: its paragraphs are indented, and it begins no section."""
+    lines = [_HEADING.sub(r"\1\\\2", line.rstrip()) for line in shown(value).splitlines()]
+    return "\n".join(f"  {line}" if line and number else line for number, line in enumerate(lines))
 
 
 def code(value: Any) -> str:
@@ -95,8 +113,10 @@ def environment(folder: Path) -> Environment:
         autoescape=False,  # Markdown, not HTML: `cell` escapes what comes from the data
     )
     made.filters |= {
+        "block": block,
         "cell": cell,
         "code": code,
+        "linked": linked,
         "documented": lambda value: NOT_DOCUMENTED if value is None else value,
         "recorded": lambda value: NOT_RECORDED if value is None else value,
     }

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.model_card.score_files import check_scores
 from hf_slt.models.auto import GLOSS_FAMILIES
+from hf_slt.training.model_hash import hash_weights, weight_files
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ METRICS = "metrics.json"
 # Files of the run itself -> the split that they score.
 _RESULTS = {"test": "test", "eval": "validation"}
 _VALIDATION_NAMES = ("val", "valid", "dev")
+_FOREIGN = (".", "_", "checkpoint-", "earlier_run")  # folders that are no part of the model
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,21 @@ class Evaluation:
         """Whether this is the split that a run chooses its weights on."""
         return self.split == "validation" or self.split in _VALIDATION_NAMES
 
+    @property
+    def is_training(self) -> bool:
+        """Whether the model was trained on this split."""
+        return self.split in ("train", "training")
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether some of the clips are known from training or validation."""
+        return any((self.metrics.get("overlap") or {}).values())
+
+    @property
+    def name(self) -> str:
+        """The folder of the evaluation, or the file of the run."""
+        return self.place.removesuffix(f"/{METRICS}")
+
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -60,6 +78,7 @@ class RunFiles:
         extractor: `preprocessor_config.json`.
         versions: Package -> version, of the training.
         evaluations: Test splits first, validation last.
+        exports: Folders below this one that hold models exported to ONNX.
     """
 
     folder: Path
@@ -71,6 +90,12 @@ class RunFiles:
     extractor: dict[str, Any]
     versions: dict[str, str]
     evaluations: list[Evaluation]
+    exports: list[str]
+
+    @property
+    def is_export(self) -> bool:
+        """Whether the folder itself is a model exported to ONNX."""
+        return is_export(self.folder)
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -90,17 +115,42 @@ def read_run(folder: Path) -> RunFiles:
         known = ", ".join(("multistream_slt", *GLOSS_FAMILIES))
         raise ConfigurationError(f"expected a model type out of {known}, found '{kind}' in {folder / 'config.json'}")
     settings, contract = read_object(folder / "run_config.json"), read_object(folder / "contract_report.json")
+    splits = _members(folder / "splits.json", read_object(folder / "splits.json"))
+    _members(folder / "contract_report.json", contract.get("splits", {}))
     return RunFiles(
         folder=folder,
         task=TRANSLATION if kind == "multistream_slt" else GLOSS,
         config=config,
         settings=settings,
-        splits=read_object(folder / "splits.json"),
+        splits=splits,
         contract=contract,
         extractor=read_object(folder / "preprocessor_config.json"),
         versions=read_object(folder / VERSIONS),
-        evaluations=read_evaluations(folder, settings, contract),
+        evaluations=read_evaluations(folder, settings, splits, contract),
+        exports=[export.relative_to(folder).as_posix() for export in export_folders(folder)],
     )
+
+
+def is_export(folder: Path) -> bool:
+    """Tell whether a folder is a model exported to ONNX: there are such files, and no weights of PyTorch."""
+    return bool(weight_files(folder, "onnxruntime")) and not weight_files(folder)
+
+
+def export_folders(folder: Path) -> list[Path]:
+    """Return the folders inside a model's folder that hold its exports to ONNX, those of earlier runs left out."""
+    found = {path.parent for path in folder.glob("*/**/*.onnx")}
+    return sorted(path for path in found if not path.relative_to(folder).parts[0].startswith(_FOREIGN))
+
+
+def _members(path: Path, splits: Any) -> dict[str, Any]:
+    """Return what a file says of each split.
+
+    Raises:
+        ConfigurationError: It says something else.
+    """
+    if isinstance(splits, Mapping) and all(isinstance(members, Mapping) for members in splits.values()):
+        return dict(splits)
+    raise ConfigurationError(f"expected an object for each split in {path}, found {splits!r:.200}; is it damaged?")
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -117,59 +167,97 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"expected a JSON object for the model card, found {path}: {error}") from error
 
 
-def read_evaluations(folder: Path, settings: Mapping[str, Any], contract: Mapping[str, Any]) -> list[Evaluation]:
+def current_evaluations(folder: Path) -> dict[Path, dict[str, Any]]:
+    """Return `eval_*/metrics.json` -> what it holds, of those that scored the weights in the folder.
+
+    Raises:
+        ConfigurationError: One of them is damaged.
+    """
+    found = {path: _read_scores(path) for path in sorted(folder.glob(f"eval_*/{METRICS}"))}
+    return {path: metrics for path, metrics in found.items() if metrics and not _outdated(path, metrics)}
+
+
+def _read_scores(path: Path) -> dict[str, Any]:
+    metrics = read_object(path)
+    check_scores(path, metrics)
+    return metrics
+
+
+def _outdated(path: Path, metrics: Mapping[str, Any]) -> str | None:
+    """Say why scores are not of the weights in the folder above; None if they are.
+
+    The times of the files tell where no hash was recorded.
+    """
+    folder, runtime = path.parent.parent, str(metrics.get("runtime") or "torch")
+    if metrics.get("model_hash"):
+        return None if hash_weights(folder, runtime) == metrics["model_hash"] else "is of other weights than those"
+    times = [file.stat().st_mtime for file in weight_files(folder, runtime)]
+    return "is older than the weights" if times and path.stat().st_mtime < max(times) else None
+
+
+def read_evaluations(
+    folder: Path, settings: Mapping[str, Any], splits: Mapping[str, Any], contract: Mapping[str, Any]
+) -> list[Evaluation]:
     """Return the scores in `eval_*/metrics.json`, and those of the run itself on splits that no evaluation has."""
-    found = []
+    current, found = current_evaluations(folder), []
     for path in sorted(folder.glob(f"eval_*/{METRICS}")):
-        metrics = read_object(path)
-        if metrics and not _is_outdated(path, folder):
-            rows = metrics.get("per_signer") or _read_table(path.with_name("per_signer.csv"))
-            place = path.relative_to(folder).as_posix()
-            found.append(Evaluation(str(metrics.get("split", path.parent.name)), place, metrics, rows))
-    splits = {"validation" if one.is_validation else one.split for one in found}
+        if path not in current:
+            _warn_of_outdated(path)
+            continue
+        metrics = current[path]
+        rows = metrics.get("per_signer") or _read_table(path.with_name("per_signer.csv"))
+        place = path.relative_to(folder).as_posix()
+        found.append(Evaluation(str(metrics.get("split", path.parent.name)), place, metrics, rows))
+    scored = {"validation" if one.is_validation else one.split for one in found}
     for prefix, split in _RESULTS.items():
-        metrics = _scores_of_the_run(folder / f"{prefix}_results.json", prefix, split, settings, contract)
-        if metrics and split not in splits:
-            found.append(Evaluation(split, f"{prefix}_results.json", metrics))
+        metrics = _scores_of_the_run(folder / f"{prefix}_results.json", prefix, settings)
+        if metrics and split not in scored:
+            known = {"n": count_clips(split, splits, contract), "data_hash": splits.get(split, {}).get("data_hash")}
+            found.append(Evaluation(split, f"{prefix}_results.json", {**known, **metrics}))
     return sorted(found, key=lambda one: (one.is_validation, one.split != "test", one.place))
 
 
-def _is_outdated(path: Path, folder: Path) -> bool:
-    """Tell whether the model was written again after it was evaluated: its scores are those of another one."""
-    weights = [file.stat().st_mtime for file in folder.glob("model*.safetensors")]
-    if not weights or path.stat().st_mtime >= max(weights):
-        return False
-    logger.warning(
-        f"{path} is older than the weights beside it and is left out of the model card; evaluate again (or touch the "
-        f"file, if copying has changed the times)"
-    )
-    return True
+def _warn_of_outdated(path: Path) -> None:
+    if reason := _outdated(path, read_object(path)):
+        logger.warning(
+            f"{path} {reason} beside it: it is left out of the model card, and not published; evaluate again"
+            f"{' (or touch the file, if copying has changed the times)' if 'older' in reason else ''}"
+        )
 
 
-def _scores_of_the_run(
-    path: Path, prefix: str, split: str, settings: Mapping[str, Any], contract: Mapping[str, Any]
-) -> dict[str, Any]:
+def count_clips(split: str, splits: Mapping[str, Any], contract: Mapping[str, Any]) -> int | None:
+    """Return how many clips of a split a run used: its members, else what the data contract counted."""
+    members = splits.get(split, {})
+    used = members.get("video_ids") or members.get("files")
+    return len(used) if used else contract.get("splits", {}).get(split, {}).get("clips")
+
+
+def _scores_of_the_run(path: Path, prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     results = read_object(path)
     if not results:
         return {}
     start = f"{prefix}_"
     metrics = {name.removeprefix(start): value for name, value in results.items() if name.startswith(start)}
-    counted = contract.get("splits", {}).get(split, {}).get("clips")
+    metrics.pop("runtime", None)  # of transformers: seconds
+    check_scores(path, metrics)
     known = {
-        "n": metrics.get("n", metrics.get("clips", None if settings.get("subset_size") else counted)),
         "seed": settings.get("seed"),
         "resamples": 1000,
         "confidence": 0.95,
         "tokenize": settings.get("bleu_tokenize"),
     }
-    return {**known, **metrics}
+    counted = {"n": metrics["clips"]} if "clips" in metrics else {}
+    return {**known, **counted, **metrics}
 
 
 def _read_table(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigurationError(f"expected a table in CSV for the model card, found {path}: {error}") from error
     return [{name: value if name == "signer" else _number(value) for name, value in row.items()} for row in rows]
 
 
@@ -187,7 +275,10 @@ def count_weights(folder: Path) -> int | None:
     """
     total = 0
     for path in sorted(folder.glob("model*.safetensors")):
-        with path.open("rb") as file:
-            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        try:
+            with path.open("rb") as file:
+                head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (OSError, ValueError, OverflowError) as error:
+            raise ConfigurationError(f"expected whole weights in {path}, found: {error}") from error
         total += sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
     return total or None

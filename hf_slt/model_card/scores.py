@@ -59,8 +59,9 @@ SCORES: dict[str, tuple[Score, ...]] = {
 PARTS = {
     "seen": "Sentences that also occur in training",
     "unseen": "Sentences that do not",
-    "phoenix_legacy": "PHOENIX legacy (lower-cased, not tokenised; only for comparison with papers that did that)",
 }
+_LEGACY = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "wer", "chrf")  # of `compute_phoenix_legacy`
+_ABSTENTION = ("threshold", "target_risk", "calibration_clips", "calibration_split", "coverage", "risk")
 
 
 def number(value: Any, digits: int = 2) -> str | None:
@@ -134,6 +135,17 @@ def signer_table(task: str, rows: Iterable[Mapping[str, Any]], names: bool) -> d
     )
 
 
+def legacy_view(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return `rows` (label and value) and `signature` of the scores of `--phoenix-legacy`; None without them."""
+    legacy = metrics.get("phoenix_legacy")
+    if not legacy:
+        return None
+    known = {score.key: score for score in SCORES[TRANSLATION]} | {"bleu4": Score("bleu4", "BLEU-4")}
+    shown = [known[key] for key in _LEGACY if key in legacy]
+    rows = [[f"{s.label} ({s.unit})" if s.unit else s.label, number(legacy[s.key], s.digits)] for s in shown]
+    return {"rows": rows, "signature": legacy.get("signature")}
+
+
 def evaluation_view(task: str, evaluation: Evaluation, show_signers: bool) -> dict[str, Any]:
     """Return what a template shows of an evaluation."""
     metrics = evaluation.metrics
@@ -142,6 +154,8 @@ def evaluation_view(task: str, evaluation: Evaluation, show_signers: bool) -> di
     return {
         "split": evaluation.split,
         "is_validation": evaluation.is_validation,
+        "is_training": evaluation.is_training,
+        "name": evaluation.name,
         "place": evaluation.place,
         "n": number(metrics.get("n", metrics.get("clips")), 0),
         "runtime": metrics.get("runtime"),
@@ -157,12 +171,14 @@ def evaluation_view(task: str, evaluation: Evaluation, show_signers: bool) -> di
         "settings": _pairs(metrics.get("settings")),
         "versions": _pairs(metrics.get("versions")),
         "skipped_clips": _count(metrics.get("skipped_clips")),
-        "overlap": _overlap(metrics),
-        "signers_shared": metrics.get("signers_shared_with_training"),
+        "overlap": _overlap(task, metrics),
+        "overlaps": evaluation.overlaps,
+        "signers_shared": _count(metrics.get("signers_shared_with_training")),
         "parts": compact_table(task, "subset", parts),
         "ablation": compact_table(task, "streams", ablation.items()),
         "signers": signer_table(task, evaluation.per_signer, show_signers),
-        "abstention": metrics.get("abstention"),
+        "legacy": legacy_view(metrics),
+        "abstention": dict.fromkeys(_ABSTENTION) | metrics["abstention"] if metrics.get("abstention") else None,
     }
 
 
@@ -176,11 +192,15 @@ def _count(value: Any) -> int | None:
     return len(value) if isinstance(value, (list, tuple, dict)) else value
 
 
-def _overlap(metrics: Mapping[str, Any]) -> str | None:
+def _overlap(task: str, metrics: Mapping[str, Any]) -> str | None:
     """Say how many clips are shared with training or validation: `none`, or what; None if that is not known."""
     found = metrics.get("overlap")
     if not isinstance(found, Mapping):
         return None
+    if task == GLOSS:  # clips are compared by their content, and have no groups
+        return f"{found['video_ids']} clips by their content" if found.get("video_ids") else "none"
     names = {"video_ids": "clips by their id", "groups": "clips by signer, text and source video"}
-    shared = [f"{count} {names.get(name, name)}" for name, count in found.items() if isinstance(count, int) and count]
-    return ", ".join(shared) or "none"
+    shared = ", ".join(f"{found[key]} {name}" for key, name in names.items() if found.get(key))
+    if found.get("groups") is None:
+        return f"{shared or 'none by their id'}; groups of signer, text and source video: not recorded"
+    return shared or "none"

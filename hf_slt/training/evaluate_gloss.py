@@ -28,12 +28,13 @@ from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.checkpoints import RUN_CONFIG
-from hf_slt.training.evaluation_provenance import describe_selection, hash_rows, versions
+from hf_slt.training.evaluation_provenance import describe_selection, versions
 from hf_slt.training.exported_models import check_not_exported, load_exported_classifier
 from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
     clip_digests,
     format_gloss_scores,
+    hash_gloss_clips,
     intervals_of,
     score_clips,
     shared_signers,
@@ -225,14 +226,15 @@ def describe_evaluation(
 
     Clips are compared by content: `overlap` has no groups of signer, sentence and video.
     """
-    rows, digests = report.rows["test"], clip_digests(report, "test")
+    runtime = "onnxruntime" if args.onnx else "torch"
     return {
         "model": folder.resolve().name,
-        "runtime": "onnxruntime" if args.onnx else "torch",
+        "model_hash": hash_weights(folder, runtime),
+        "runtime": runtime,
         "task": "gloss",
         "split": Path(args.labels_csv or "").stem,
-        "n": len(rows),
-        "data_hash": hash_rows([row.file, row.gloss, row.cat, row.signer, digests[row.file]] for row in rows),
+        "n": len(report.rows["test"]),
+        "data_hash": hash_gloss_clips(report, "test"),
         "selection": describe_selection(
             folder, read_run_file(folder, RUN_CONFIG), splits, GlossTrainingArguments.lower_is_better
         ),

@@ -22,6 +22,7 @@ from hf_slt.training.evaluation_clips import EvaluatedClips
 from hf_slt.training.evaluation_loop import GENERATION_FLAGS, Evaluation, ablate_streams, score_groups
 from hf_slt.training.evaluation_provenance import describe_decoding, describe_selection, hash_clips, versions
 from hf_slt.training.evaluation_result import EvaluationResult
+from hf_slt.training.model_hash import hash_weights
 from hf_slt.training.overlap import count_overlap
 from hf_slt.training.results import CONFIDENCE, format_scores
 from hf_slt.training.training_arguments import LOWER_IS_BETTER
@@ -123,6 +124,7 @@ class ModelEvaluation:
         given = {name: getattr(args, name) for name in GENERATION_FLAGS}
         return {
             "model": checkpoint.name,
+            "model_hash": hash_weights(checkpoint.path, checkpoint.runtime),
             "runtime": checkpoint.runtime,
             "task": "translation",
             "split": self.split,

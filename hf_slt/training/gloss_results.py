@@ -18,6 +18,7 @@ from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import UNKNOWN, ScoredClips, check_scores
 from hf_slt.models.gloss.checkpoint import class_names
 from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.evaluation_provenance import hash_rows
 from hf_slt.training.results import SPLITS
 
 logger = logging.getLogger(__name__)
@@ -34,12 +35,13 @@ SHOWN_METRICS = {
 def write_gloss_run_files(output_dir: Path, effective: Mapping[str, Any], report: GlossContractReport) -> None:
     """Write `run_config.json` (what `--config` takes back) and `splits.json` (what an evaluation must not overlap)."""
     write_json(output_dir / RUN_CONFIG, effective)
-    members = {}
+    members: dict[str, dict[str, Any]] = {}
     for split, rows in report.rows.items():
         digests = clip_digests(report, split)
         files = [row.file for row in rows]
         signers = sorted({row.signer for row in rows} - {None})
         members[split] = {"files": files, "digests": [digests[file] for file in files], "signers": signers}
+        members[split]["data_hash"] = hash_gloss_clips(report, split)
     write_json(output_dir / SPLITS, members)
 
 
@@ -47,6 +49,12 @@ def clip_digests(report: GlossContractReport, split: str) -> dict[str, str]:
     """Return file -> digest of its content, of the folder that a split uses."""
     table = report.tables[split]
     return dict(zip(table["file"][:], table["digest"][:], strict=True))
+
+
+def hash_gloss_clips(report: GlossContractReport, split: str) -> str:
+    """Return a hash of the clips of a split, in their order: names, labels, signers and content."""
+    digests = clip_digests(report, split)
+    return hash_rows([row.file, row.gloss, row.cat, row.signer, digests[row.file]] for row in report.rows[split])
 
 
 def score_clips(output: Any, dataset: GlossDataset, num_heads: int) -> ScoredClips:

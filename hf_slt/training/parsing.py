@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Container, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from hf_slt.compat import foreign_arguments
 from hf_slt.errors import ConfigurationError
 from hf_slt.training.flags_left_out import why_left_out
+
+logger = logging.getLogger(__name__)
 
 # Names of sections that some flags have too; a mapping under them is never one value.
 SECTIONS = ("data", "model", "optim", "training")
 _NOT_IN_FILES = ("help", "help_all", "config", "set")
 _ABSENT = object()
+_FILE = 1  # of the layers that are merged
+_TRAINS = "per_device_train_batch_size"  # a flag of scripts that have transformers' own
 
 
 def print_help(description: str, groups: Sequence[type]) -> None:
@@ -186,11 +192,23 @@ def _merge(
     given: set[str] = set()
     for number, (content, source) in enumerate(layers):
         values = flatten_config(content, spellings)
+        if number == _FILE and _TRAINS in actions:
+            values = _without_foreign(values, actions, source)
         if unknown := [_suggest(key, list(spellings), parser) for key in values if key not in actions]:
             raise ConfigurationError(f"unknown keys in {source}: {'; '.join(unknown)}")
         parser.set_defaults(**{n: _as_default(actions[n], value, source, own[n]) for n, value in values.items()})
         given |= set(values) if number else set()
     return {name: value for name, value in vars(parser.parse_args([])).items() if name in actions}, frozenset(given)
+
+
+def _without_foreign(values: dict[str, Any], known: Container[str], source: str) -> dict[str, Any]:
+    """Leave out arguments of transformers' that the other generation wrote down, as every `run_config.json` does."""
+    foreign = foreign_arguments({name: value for name, value in values.items() if name not in known})
+    if said := [f"{name}={values[name]}" for name, says_more in foreign.items() if says_more]:
+        logger.warning(
+            f"left out of {source}, since the installed transformers has no such arguments: {', '.join(said)}"
+        )
+    return {name: value for name, value in values.items() if name not in foreign}
 
 
 def _is_null(value: Any) -> bool:

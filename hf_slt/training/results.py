@@ -13,6 +13,7 @@ from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.bootstrap import bootstrap_intervals
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 from hf_slt.training.checkpoints import RUN_CONFIG
+from hf_slt.training.evaluation_provenance import hash_clips
 from hf_slt.training.overlap import SPLITS, split_members
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ SHOWN_METRICS = {"bleu": "BLEU-4", "chrf": "chrF", "cer": "CER", "wer": "WER"}
 def write_run_files(output_dir: Path, effective: dict[str, Any], corpus: datasets.DatasetDict) -> None:
     """Write `run_config.json` (what `--config` takes back) and `splits.json` (what an evaluation must not overlap)."""
     write_json(output_dir / RUN_CONFIG, effective)
-    write_json(output_dir / SPLITS, split_members(corpus))
+    hashes = {split: {"data_hash": hash_clips(clips)} for split, clips in corpus.items()}
+    write_json(output_dir / SPLITS, {split: known | hashes[split] for split, known in split_members(corpus).items()})
 
 
 def read_run_file(checkpoint: Path, name: str) -> dict[str, Any]:

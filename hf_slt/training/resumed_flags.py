@@ -27,6 +27,8 @@ _FREE = re.compile(
     r"allow_partial_init|do_.*|auto_find_batch_size|test_index|val_index|.*_(test|val)(_csv)?|overwrite_.*|demo|smoke_test"
 )
 _SECRETS = ("hub_token", "push_to_hub_token")
+# Their value is a folder, or a name on the hub.
+_MODELS = ("decoder_model", "backbone", "face_backbone", "hand_backbone", "tokenizer")
 
 
 def stored_flags(checkpoint: str | None) -> dict[str, Any]:
@@ -47,12 +49,19 @@ def stored_flags(checkpoint: str | None) -> dict[str, Any]:
 def flags_to_store(effective: dict[str, Any], checkpoint: str | None) -> dict[str, Any]:
     """Return the flags that repeat a run: how it was gone on with is no part of them, what it started from is.
 
-    A token is left out: the file is shared.
+    A token is left out: the file is shared. A model in a relative folder is written with a dot in front, `./models/t5`,
+    which is no name on the hub.
     """
     before = stored_flags(checkpoint)
     start = {name: before[name] for name in ("init_checkpoint", "allow_partial_init") if name in before}
     private = dict.fromkeys(effective.keys() & set(_SECRETS))
-    return {**effective, **start, **private, "resume_from_checkpoint": None}
+    return {**_with_folders(effective), **start, **private, "resume_from_checkpoint": None}
+
+
+def _with_folders(flags: dict[str, Any]) -> dict[str, Any]:
+    local = {name: Path(flags[name]) for name in _MODELS if flags.get(name) and Path(flags[name]).exists()}
+    dotted = {name: f"./{path}" for name, path in local.items() if not path.is_absolute() and path.parts[:1] != ("..",)}
+    return {**flags, **dotted}
 
 
 def check_resumed_flags(checkpoint: str | None, effective: dict[str, Any]) -> None:
@@ -68,7 +77,7 @@ def check_resumed_flags(checkpoint: str | None, effective: dict[str, Any]) -> No
     before = stored_flags(checkpoint)
     changed = {
         name: f"{name} was {before[name]}, is {value}"
-        for name, value in effective.items()
+        for name, value in _with_folders(effective).items()
         if name in before
         and before[name] != json.loads(json.dumps(value))
         and (_FIXED.fullmatch(name) or not _FREE.fullmatch(name))

@@ -149,7 +149,10 @@ def test_weights_that_are_no_plain_numbers_are_named(tmp_path):
         torch.save(content, tmp_path / "m.pt")
         with pytest.raises(ConfigurationError, match=r"plain real numbers in .*found a \(sparse\), b \(complex\)$"):
             initialize_from(gloss_model(), tmp_path / "m.pt")
-    save_file({"d": state["b"]}, tmp_path / "m.safetensors")
+    try:
+        save_file({"d": state["b"]}, tmp_path / "m.safetensors")
+    except KeyError:  # safetensors below 0.7 has no complex numbers
+        return
     with pytest.raises(ConfigurationError, match=r"plain real numbers in .*found d \(complex\)$"):
         initialize_from(gloss_model(), tmp_path / "m.safetensors")
 

@@ -103,7 +103,7 @@ def test_signers_differ_in_speed_and_size():
     frames = {s: np.mean([clip.num_frames for clip in clips[s]]) for s in clips}
     assert frames[2] < frames[0] < frames[1]
     shoulders = {s: np.mean([c.points[:, 11, 0] - c.points[:, 12, 0] for c in clips[s][:1]]) for s in clips}
-    assert [round(shoulders[s], 2) for s in (0, 1, 2)] == [0.21, 0.25, 0.19]
+    assert [round(float(shoulders[s]), 2) for s in (0, 1, 2)] == [0.21, 0.25, 0.19]
 
 
 def test_cache_is_written_once_and_named_by_its_parameters(tmp_path, monkeypatch):
