@@ -6,6 +6,7 @@ The names below are imported on first use: `import hf_slt` itself imports neithe
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from hf_slt.models.auto import register_when_imported
@@ -57,4 +58,10 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-register_when_imported()
+def _add_card(folder: Path, repo: str) -> None:
+    from hf_slt.hub.stock_card import replace_stock_card
+
+    replace_stock_card(folder, repo)
+
+
+register_when_imported(_add_card)

@@ -17,12 +17,14 @@ from hf_slt.errors import HfSltError
 # A disk that is full, over a quota or read-only is nobody's mistake in the code.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
+_NO_READER = 128 + 13  # of SIGPIPE, which not every system has
+
 
 def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
     """Run a script's `main(argv)` and exit as people and schedulers expect.
 
     An error raised on purpose, or a full disk, is printed without a traceback and exits with code 2; SIGTERM exits with
-    143 and Ctrl-C with 130 (128 + the signal's number).
+    143, Ctrl-C with 130, and output that nobody reads any more (`| head`) with 141 (128 + the signal's number).
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Checkpoints are rotated by number then, which is right as well.
@@ -32,7 +34,7 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
     before = signal.signal(signal.SIGTERM, _terminate)
     _stop_with_the_launcher()
     try:
-        main(list(sys.argv[1:] if argv is None else argv))
+        _run_and_flush(main, list(sys.argv[1:] if argv is None else argv))
     except HfSltError as error:
         _leave(f"{type(error).__name__}: {error}", 2)
     except KeyboardInterrupt:
@@ -42,11 +44,34 @@ def run_script(main: Callable[[list[str]], None], argv: Sequence[str] | None = N
             sys.stderr.write(f"\n{message}\n")  # a progress bar may stand on the line
         raise
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_output_closed():
+            sys.exit(_NO_READER)
         if error.errno not in _DISK:
             raise
         _leave(f"expected to write {error.filename or 'a file'}, found: {error.strerror}; make room and try again", 2)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _run_and_flush(main: Callable[[list[str]], None], argv: list[str]) -> None:
+    """Run `main` and write out what it printed: at the exit of the interpreter an error could not be handled."""
+    try:
+        main(argv)
+    except SystemExit:  # help, for example
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+
+
+def _is_output_closed() -> bool:
+    """Tell whether it was the standard output that broke, not a pipe to a process; if so, the rest is thrown away."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def hf_slt_command() -> None:

@@ -19,12 +19,12 @@ def _parser() -> argparse.ArgumentParser:
     add("file", metavar="FILE", help="Table of predictions and references, .tsv or .csv; - is the standard input.")
     add("--prediction-column", default="prediction", metavar="NAME", help="Column of the predictions (prediction).")
     add("--reference-column", default="reference", metavar="NAME", help="Column of the references (reference).")
-    add("--delimiter", metavar="CHAR", help="comma, semicolon, tab or a character (default: by extension and header).")
+    add("--delimiter", metavar="CHAR", help="comma, semicolon, tab, bar or a character (default: detected).")
     add("--tokenize", metavar="NAME", help="sacrebleu tokenizer for BLEU: 13a (default), none, intl, zh, ja-mecab ...")
     add("--language", metavar="CODE", help="Language, which decides the tokenizer: es, zh, ja, ko ... or gloss.")
     add("--lowercase", action="store_true", help="Lower-case both sides before all scores (default: case is kept).")
     add("--resamples", type=int, default=1000, metavar="N", help="Bootstrap resamples, 0: no intervals (1000).")
-    add("--seed", type=int, default=0, help="Seed of the resamples (0).")
+    add("--seed", type=int, default=0, help="Seed of the resamples (0; eval_slt.py takes 42).")
     add("--phoenix-legacy", action="store_true", help="Add lower-cased, untokenized scores as in papers on PHOENIX.")
     return parser
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
-import yaml
+from hub_metadata import metadata_errors
 from hub_storage import Blob, HubError, is_large, tree_of
 
 REPO = r"(?P<name>[^/]+/[^/]+)"
@@ -49,14 +49,7 @@ def delete_repository(request: Any) -> None:
 
 
 def validate_yaml(request: Any) -> None:
-    content = json.loads(request.body)["content"]
-    match = re.match(r"---\s*\n(.*?)\n---\s*\n", content, re.DOTALL)
-    errors = []
-    try:
-        if not isinstance(yaml.safe_load(match[1]) if match else {}, dict):
-            errors.append({"message": "the metadata is no mapping"})
-    except yaml.YAMLError as error:
-        errors.append({"message": str(error)})
+    errors = [{"message": message} for message in metadata_errors(json.loads(request.body)["content"])]
     request.answer({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 

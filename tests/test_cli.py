@@ -1,5 +1,6 @@
 """What every script shares: exit codes, and help at once."""
 
+import os
 import subprocess
 import sys
 import time
@@ -34,6 +35,27 @@ def test_a_bug_keeps_its_traceback():
         raise KeyError("a bug")
 
     with pytest.raises(KeyError, match="a bug"):
+        run_script(main, [])
+
+
+@pytest.mark.parametrize("text", ["print('x' * 100)", "print('x' * 10**6)", "sys.stdout.write('x'); sys.exit(0)"])
+def test_output_that_nobody_reads_is_no_crash(text):
+    code = (
+        f"import sys; from hf_slt.cli import run_script\ndef main(argv): sys.stdin.read(); {text}\nrun_script(main, [])"
+    )
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
+    with subprocess.Popen([sys.executable, "-c", code], env=buffered, **pipes) as process:
+        process.stdout.close()
+        process.stdin.close()
+        assert (process.wait(), process.stderr.read()) == (141, b"")
+
+
+def test_a_pipe_to_another_process_keeps_its_traceback():
+    def main(argv):
+        raise BrokenPipeError("a worker is gone")
+
+    with pytest.raises(BrokenPipeError, match="a worker is gone"):
         run_script(main, [])
 
 

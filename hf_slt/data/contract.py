@@ -238,4 +238,7 @@ class _CorpusCheck:
 def _summary(clips: list[ClipRecord], streams: Iterable[str]) -> dict[str, Any]:
     """Return the counts of a split for the report."""
     missing = {stream: sum(clip.missing_frames(stream) for clip in clips) for stream in streams}
-    return {"clips": len(clips), "frames": sum(clip.n_frames for clip in clips), "missing_frames": missing}
+    counts = {"clips": len(clips), "frames": sum(clip.n_frames for clip in clips), "missing_frames": missing}
+    seconds = [clip.seconds for clip in clips]
+    known = [length for length in seconds if length is not None]
+    return counts | ({"seconds": round(sum(known), 3)} if known and len(known) == len(seconds) else {})

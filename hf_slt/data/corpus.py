@@ -91,6 +91,13 @@ class ClipRecord:
         row["pose"] = None if self.pose is None else {"path": self.pose}
         return row | {stream: self.images.get(stream) for stream in IMAGE_STREAMS}
 
+    @property
+    def seconds(self) -> float | None:
+        """The length of the clip, by its duration, else by its frames; None if the metadata tell neither."""
+        if self.duration is not None:
+            return self.duration
+        return self.n_frames / self.fps if self.fps else None
+
     def missing_frames(self, stream: str) -> int:
         """Return in how many of its frames the clip lacks a stream."""
         if stream == "pose":
@@ -107,7 +114,8 @@ class ContractReport:
         skipped_problems: Problems of clips that were left out on demand (`skip_invalid`).
         skipped: Split -> ids of the clips that were left out.
         warnings: What is odd but legal.
-        splits: Split -> `{"clips", "frames", "missing_frames": {stream: frames}}` of the clips that remain.
+        splits: Split -> `{"clips", "frames", "missing_frames": {stream: frames}}` of the clips that remain, and
+            `"seconds"` where the metadata tell the length of each.
         num_landmarks: Number of landmarks L of the poses; None without poses.
     """
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from hf_slt.data.image_metadata import without_metadata
 from hf_slt.data.readers import read_frames, read_image, read_pose
 from hf_slt.streams import IMAGE_STREAMS
 
@@ -49,8 +50,9 @@ def embed_clips(
 ) -> datasets.Dataset:
     """Put the frames and the landmarks of clips into their rows.
 
-    JPEG and PNG files are kept byte by byte (one that is not plain RGB becomes a PNG); frames of videos and arrays
-    become PNGs. So every row gives [`ClipTransform`] the same arrays as before.
+    The pixels of JPEG and PNG files are kept as they are compressed (a file that is not plain RGB becomes a PNG), their
+    metadata (camera, place, author, comments) is left out; frames of videos and arrays become PNGs. So every row gives
+    [`ClipTransform`] the same arrays as before.
 
     Args:
         clips: One split of what `build_datasets` returned.
@@ -102,11 +104,11 @@ def _embed_images(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file_bytes(path: Path) -> bytes:
-    """Return an image file; as a PNG where others would see other pixels in it than `read_image` does."""
+    """Return an image file without metadata; as a PNG where others would see other pixels than `read_image` does."""
     pixels = read_image(path)
     with Image.open(path) as image:
         plain = image.mode == "RGB" and _EXIF_ORIENTATION not in image.getexif()
-    return path.read_bytes() if plain else _png(pixels)
+    return (without_metadata(path.read_bytes()) if plain else None) or _png(pixels)
 
 
 def _png(frame: Any) -> bytes:

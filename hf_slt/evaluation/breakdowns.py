@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.evaluation.length_bins import group_by_length
+from hf_slt.evaluation.length_bins import group_by_length, length_unit
 
 TABLE_SCORES = ("bleu", "chrf", "cer", "wer")
 FEW_CLIPS = 30  # with fewer, scores and intervals say little
@@ -40,11 +40,11 @@ def per_length_table(predictions: Sequence[str], references: Sequence[str], scor
     """Score sentences of similar lengths alone.
 
     Returns:
-        As `per_signer_table`, with `words` (of the reference, between white space; `6-10`, `31+`) in place of `signer`;
-        lengths that no sentence has are left out.
+        As `per_signer_table`, with `words` of the reference (`6-10`, `31+`) in place of `signer`, or `characters` where
+        `length_unit` says so; lengths that no sentence has are left out.
     """
-    groups = group_by_length(references).items()
-    return _table(predictions, references, [("words", name, chosen) for name, chosen in groups], score)
+    unit, groups = length_unit(references), group_by_length(references).items()
+    return _table(predictions, references, [(unit, name, chosen) for name, chosen in groups], score)
 
 
 def _table(

@@ -25,6 +25,7 @@ PER_SIGNER, PER_LENGTH = "per_signer.csv", "per_length.csv"
 PICTURES = ("attention.png", "length.png", "risk_coverage.png")
 CONTRACT_REPORT = "contract_report.json"
 _FILES = (REPORT_JSON, REPORT_CSV, PREDICTIONS, METRICS, LATENCY, RISK_COVERAGE, PER_SIGNER, PER_LENGTH, *PICTURES)
+RESULT_FILES = (*_FILES, CONTRACT_REPORT)  # what an evaluation writes into its folder
 REPORT_COLUMNS = (
     "checkpoint",
     "clips",
@@ -105,7 +106,7 @@ def remove_old_report(folder: Path) -> None:
     An evaluation of several checkpoints has a subfolder for each; which ones is in its `report.json`. Other files stay.
     """
     for name in _subfolders(folder / REPORT_JSON):
-        for file in (*_FILES, CONTRACT_REPORT):
+        for file in RESULT_FILES:
             (folder / name / file).unlink(missing_ok=True)
         if (folder / name).is_dir() and not any((folder / name).iterdir()):
             (folder / name).rmdir()

@@ -101,7 +101,8 @@ def bootstrap_accuracy_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals (Efron, 1979) of the scores over resamples drawn with replacement.
 
-    All scores see the same resamples. The result is a pure function of the arguments.
+    All scores see the same resamples. The result is a pure function of the arguments. `ece` has no interval: it is a
+    sum of distances, which every resample makes larger, so that the interval would lie above the score.
 
     Args:
         gloss_scores: `(N, C)` probabilities or logits.

@@ -15,7 +15,7 @@ def format_comparison(comparison: Mapping[str, Any]) -> str:
     if any(left_out.values()):
         lines[-1] += f" of both; left out: {left_out['a']} of A alone, {left_out['b']} of B alone"
     lines += ["", *_layout(_score_rows(comparison["scores"]))]
-    for key, title in (("per_signer", "signer"), ("per_length", "words")):
+    for key, title in (("per_signer", "signer"), ("per_length", comparison["length_unit"])):
         if comparison[key]:
             lines += ["", *_layout(_group_rows(title, comparison[key]))]
     lines += ["", *_notes(comparison)]
@@ -61,6 +61,9 @@ def _notes(comparison: Mapping[str, Any]) -> list[str]:
         f"cer, wer and looping less is better; p is two-sided, and the smallest of many is small by luck",
         *([comparison["signature"]] if comparison["signature"] else []),
     ]
+    nameless = [row["n"] for row in comparison["per_signer"] if not row["group"]]
+    if nameless:
+        notes.insert(0, f"the signers of {nameless[0]} of the {comparison['n']} clips are not known")
     groups = (*comparison["per_signer"], *comparison["per_length"])
     if any(group["n"] < FEW_CLIPS for group in groups):
         notes.insert(0, f"* fewer than {FEW_CLIPS} clips: says little")

@@ -8,10 +8,15 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError, Problem, ProblemsError
+from hf_slt.evaluation.length_bins import is_unspaced
 
 LOOP_ORDER = 4
 LOOP_REPEATS = 2
 _TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
+_SENTENCEPIECE = (
+    "it needs the package sentencepiece (run: pip install sentencepiece) and a model that sacrebleu downloads at its "
+    "first use (run once with a network, or take a tokenizer without a model, such as '13a')"
+)
 
 
 class MetricInputError(ProblemsError, ValueError):
@@ -77,7 +82,8 @@ def check_bleu_tokenizer(tokenize: str) -> None:
 
     Raises:
         ConfigurationError: Unknown name; the message lists the known ones.
-        MissingDependencyError: The tokenizer needs a package that is not installed.
+        MissingDependencyError: The tokenizer needs a package that is not installed, or a file that is not there and
+            cannot be downloaded.
     """
     from sacrebleu.metrics import BLEU
 
@@ -89,10 +95,14 @@ def check_bleu_tokenizer(tokenize: str) -> None:
     try:
         BLEU(tokenize=tokenize)
     except (ImportError, RuntimeError) as error:  # sacrebleu raises the one or the other
-        package = _TOKENIZER_PACKAGES.get(tokenize, "sentencepiece")
+        package = _TOKENIZER_PACKAGES.get(tokenize)
+        fix = f"run: pip install '{package}'" if package else _SENTENCEPIECE
         raise MissingDependencyError(
-            f"expected what sacrebleu's tokenizer '{tokenize}' needs, found that it does not import; "
-            f"run: pip install '{package}'"
+            f"expected what sacrebleu's tokenizer '{tokenize}' needs, found that it does not import; {fix}"
+        ) from error
+    except OSError as error:
+        raise MissingDependencyError(
+            f"expected what sacrebleu's tokenizer '{tokenize}' needs, found: {error}; {_SENTENCEPIECE}"
         ) from error
 
 
@@ -126,8 +136,9 @@ def is_looping(sentence: str) -> bool:
     """Tell whether a sentence goes round in circles.
 
     Returns:
-        True if at least two of its word 4-grams have occurred before in the same sentence (words between white space).
+        True if at least two of its word 4-grams have occurred before in the same sentence. Words stand between white
+        space; in Chinese and Japanese without any, every character is one.
     """
-    words = sentence.split()
+    words = list(sentence.strip()) if is_unspaced(sentence) else sentence.split()
     ngrams = [tuple(words[i : i + LOOP_ORDER]) for i in range(len(words) - LOOP_ORDER + 1)]
     return len(ngrams) - len(set(ngrams)) >= LOOP_REPEATS

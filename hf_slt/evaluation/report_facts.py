@@ -24,6 +24,7 @@ SCORE_LABELS = {
 }
 _ERRORS = ("ter", "cer", "wer", "looping", "aurc")
 NOT_MEASURED, NOT_KNOWN = "not measured", "not known"
+_NO_VIDEO = "not known: the metadata, here or of the training run, has no column video"
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
     if overlap is None:
         found.append("Whether the model was trained or selected on some of these clips is not known.")
     elif any(overlap.values()):
-        ids, groups = overlap.get("video_ids", 0), overlap.get("groups", 0)
+        ids, groups = overlap.get("video_ids"), overlap.get("groups")
+        recordings = f", {groups} the same signer, text and video as one"
+        if groups is None:
+            recordings = f" (how many the same signer, text and video: {_NO_VIDEO})"
         found.append(
             f"The model was trained or selected on some of these clips: {ids} have the id of a clip of the training or "
-            f"validation split, {groups} the same signer, text and video as one. The scores are too good."
+            f"validation split{recordings}. The scores are too good."
         )
     if metrics.get("skipped_clips"):
         found.append(f"{metrics['skipped_clips']} clips were not usable and are not in the scores.")
@@ -89,15 +93,14 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
 
 def facts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return name and text of everything that the scores depend on."""
-    overlap, selection = metrics.get("overlap"), metrics.get("selection") or {}
-    shared = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in (overlap or {}).items())
+    selection = metrics.get("selection") or {}
     clips = metrics.get("n")
     rows = [
         ("model", metrics.get("model")),
         ("runtime", metrics.get("runtime")),
         ("split", metrics.get("split")),
         ("clips", None if clips is None else f"{clips} ({metrics.get('skipped_clips') or 0} more skipped as unusable)"),
-        ("clips shared with training or validation", shared or None),
+        ("clips shared with training or validation", _shared(metrics.get("overlap"))),
         ("model selection", selection.get("rule")),
         ("sacrebleu signature", metrics.get("signature")),
         ("tokenizer of BLEU", metrics.get("tokenize")),
@@ -111,6 +114,13 @@ def facts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("data hash", metrics.get("data_hash")),
     ]
     return [(name, NOT_KNOWN if value in (None, "") else str(value)) for name, value in rows]
+
+
+def _shared(overlap: Mapping[str, Any] | None) -> str | None:
+    if not overlap:
+        return None
+    ids, groups = overlap.get("video_ids"), overlap.get("groups")
+    return f"{ids} by their id; by signer, text and video: {_NO_VIDEO if groups is None else groups}"
 
 
 def _intervals(metrics: Mapping[str, Any]) -> str | None:

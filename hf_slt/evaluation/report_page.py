@@ -166,20 +166,23 @@ def _cell(row: Mapping[str, str], name: str) -> str:
     return str(Score.of(name, float(row[name]) if row[name] else None, interval))
 
 
-def table_of_scores(title: str, first: str, groups: Mapping[str, Mapping[str, Any]]) -> Table | None:
-    """Return a table of the main scores of groups; None if there are none.
+def table_of_scores(
+    title: str, first: str, groups: Mapping[str, Mapping[str, Any]], scores: Sequence[str] = (*HEADLINE, "looping")
+) -> Table | None:
+    """Return a table of scores of groups; None if there are none.
 
     Args:
         title: Its heading.
         first: Heading of the column that names the groups.
         groups: Name -> scores, with `<score>_interval` where known.
+        scores: The scores to show; those that no group has are left out.
     """
     if not groups:
         return None
-    clips = any("clips" in scores for scores in groups.values())
-    names = [name for name in (*HEADLINE, "looping") if any(name in scores for scores in groups.values())]
+    clips = any("clips" in found for found in groups.values())
+    names = [name for name in scores if any(name in found for found in groups.values())]
     rows = [
-        [name, *([str(scores.get("clips", ""))] if clips else []), *map(str, score_rows(scores, names))]
-        for name, scores in groups.items()
+        [name, *([str(found.get("clips", ""))] if clips else []), *map(str, score_rows(found, names))]
+        for name, found in groups.items()
     ]
     return Table(title, [first, *(["clips"] if clips else []), *(SCORE_LABELS[name] for name in names)], rows)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +44,29 @@ def write_predictions(path: str | os.PathLike[str], rows: Sequence[dict[str, Any
 def write_json(path: str | os.PathLike[str], obj: Any) -> None:
     """Write `obj` as JSON (UTF-8, indent 2, keys in their order); numpy numbers, arrays and paths are converted.
 
+    NaN and infinity, as the loss of a model that diverged, are null: JSON has no form for them, and a file with `NaN`
+    is one that many readers refuse.
+
     Raises:
         TypeError: `obj` holds something that JSON has no form for; the old file is left as it is.
     """
-    text = json.dumps(obj, ensure_ascii=False, indent=2, default=_to_plain) + "\n"
+    text = json.dumps(_to_plain(obj), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     write_whole(path, text.encode())
 
 
 def _to_plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return _to_plain(value.tolist())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
     raise TypeError(f"{type(value).__name__} cannot be written as JSON: {value!r}")
 
 

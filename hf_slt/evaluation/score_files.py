@@ -13,7 +13,7 @@ from pathlib import Path
 from hf_slt.errors import ConfigurationError, Problem, ProblemsError
 
 STDIN = "-"
-_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MAX_CELL = 10_000_000  # characters; the module's own limit, 131,072, is for a whole corpus in one cell too little
 
@@ -54,8 +54,8 @@ def read_table(source: str | Path, delimiter: str | None = None) -> Table:
 
     Args:
         source: File; `-` is the standard input.
-        delimiter: `","`, `";"`, a tab (`"\t"` or `"tab"`) or another single character; None: a tab in files that end in
-            `.tsv` or `.tab`, else the one of the three that the header has most of.
+        delimiter: `","`, `";"`, `"|"`, a tab (`"\t"` or `"tab"`) or another single character; None: a tab in files that
+            end in `.tsv` or `.tab`, else the one of the four that the header has most of.
 
     Raises:
         ScoreFileError: No such file, not UTF-8, no rows, or rows with more or fewer cells than the header.
@@ -73,16 +73,18 @@ def read_table(source: str | Path, delimiter: str | None = None) -> Table:
     twice = sorted({column for column in columns if columns.count(column) > 1})
     problems = [Problem(f"{name}, header", "each column once", f"'{c}' twice", "rename one of them") for c in twice]
     problems += [
-        Problem(f"{name}, line {line}", f"{len(columns)} cells", str(len(cells)), _RAGGED)
-        for line, cells in rows[1:]
-        if len(cells) != len(columns)
+        _ragged(f"{name}, line {line}", cells, len(columns)) for line, cells in rows[1:] if len(cells) != len(columns)
     ]
     if problems:
         raise ScoreFileError(problems)
     return Table(name, columns, [cells for _, cells in rows[1:]], [line for line, _ in rows[1:]])
 
 
-_RAGGED = "quote cells that hold the delimiter, or name the right one (--delimiter)"
+def _ragged(where: str, cells: Sequence[str], expected: int) -> Problem:
+    if not "".join(cells).strip():
+        return Problem(where, f"{expected} cells", "an empty line", "delete the line")
+    fix = "quote cells that hold the delimiter, or name the right one (--delimiter)"
+    return Problem(where, f"{expected} cells", str(len(cells)), fix)
 
 
 def find_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> list[str]:
@@ -93,22 +95,29 @@ def find_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> list[str]
         wanted: For each column the flag that names it, and the names that it may have: the first that is there counts.
 
     Raises:
-        ScoreFileError: Columns that are not there, all of them, with those that are.
+        ScoreFileError: Columns that are not there, with those that are, or one that is asked for twice; all of them.
     """
     found, problems = [], []
+    flags: dict[str, str] = {}
     for flag, names in wanted.items():
-        matches = [match for name in names if (match := _match(table.columns, name))]
+        matches = [match for name in names if (match := match_column(table.columns, name))]
         if not matches:
-            expected = " or ".join(f"'{name}'" for name in names)
+            expected = " or ".join(f"'{name}'" for name in dict.fromkeys(names))
             fix = f"name the right column ({flag}), or the right --delimiter"
             problems.append(Problem(f"{table.name}, header", f"a column {expected}", f"{table.columns}", fix))
+        elif other := flags.get(matches[0]):
+            found_twice, fix = f"'{matches[0]}' for {other} and {flag}", "name another column for one of the two"
+            problems.append(Problem(f"{table.name}, header", "a column of its own for each", found_twice, fix))
+        else:
+            flags[matches[0]] = flag
         found += matches[:1]
     if problems:
         raise ScoreFileError(problems)
     return found
 
 
-def _match(columns: list[str], name: str) -> str | None:
+def match_column(columns: Sequence[str], name: str) -> str | None:
+    """Return the column of that name, or the only one that is written alike but for the case; None without one."""
     if name in columns:
         return name
     alike = [column for column in columns if column.casefold() == name.casefold()]
@@ -154,13 +163,14 @@ def empty_references(table: Table, references: Sequence[str]) -> list[Problem]:
 def _read_text(source: str | Path) -> str:
     try:
         content = sys.stdin.buffer.read() if str(source) == STDIN else Path(source).read_bytes()
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"a byte that is none, at position {error.start}"
         raise ScoreFileError([Problem(str(source), "text in UTF-8", found, "save the file as UTF-8")]) from error
     except OSError as error:
         found = error.strerror or str(error)
         raise ScoreFileError([Problem(str(source), "a file to read", found, "correct the path")]) from error
+    return text if "\n" in text else text.replace("\r", "\n")  # lines that end in CR alone, as some programs write them
 
 
 def _separator(delimiter: str) -> str:

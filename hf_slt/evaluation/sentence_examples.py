@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hf_slt.evaluation.length_bins import UNSPACED
+
 KINDS = ("best", "median", "worst")
-# Scripts that put no spaces between words: there every character is compared for itself.
-_UNSPACED = "\u2e80-\u2fff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f"
-_UNIT = re.compile(f"[{_UNSPACED}]|[^\\s{_UNSPACED}]+")
+_UNIT = re.compile(f"[{UNSPACED}]|[^\\s{UNSPACED}]+")  # a character or a word
 
 
 def sentence_chrf(predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
@@ -59,18 +59,21 @@ def choose_examples(scores: np.ndarray, references: Sequence[str], count: int = 
     return {kind: group.tolist() for kind, group in zip(KINDS, groups, strict=True) if len(group)}
 
 
-def mark_differences(prediction: str, reference: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+def mark_differences(
+    prediction: str, reference: str, lowercase: bool = False
+) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
     """Say which words of a prediction and of its reference the other one lacks.
 
-    Words are aligned in order, so a word at another place differs (Ratcliff & Obershelp, as `difflib` has it). Case and
-    punctuation count. Chinese and Japanese are compared by characters.
+    Words are aligned in order, so a word at another place differs (Ratcliff & Obershelp, as `difflib` has it).
+    Punctuation counts, and case unless `lowercase`. Chinese and Japanese are compared by characters.
 
     Returns:
         Two lists, of the prediction and of the reference: a piece of text with the white space behind it, and whether
         it differs. Joined, the pieces are the sentence, without white space at its front.
     """
     left, right = (list(_UNIT.finditer(text)) for text in (prediction, reference))
-    matcher = difflib.SequenceMatcher(None, [m.group() for m in left], [m.group() for m in right], autojunk=False)
+    words = ([m.group().lower() if lowercase else m.group() for m in units] for units in (left, right))
+    matcher = difflib.SequenceMatcher(None, *words, autojunk=False)
     same_left, same_right = set(), set()
     for block in matcher.get_matching_blocks():
         same_left.update(range(block.a, block.a + block.size))

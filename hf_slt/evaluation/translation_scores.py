@@ -12,7 +12,8 @@ a tokenizer cannot hold would then vanish from both sides and the score would ri
 - `cer`, `wer`: edits / reference length over the whole corpus, in characters and in words; can exceed 100.
 - `exact_match`: share of predictions that equal their reference up to white space.
 - `length_ratio`: words of all predictions / words of all references, a plain ratio (1 is the length of the references).
-- `looping`: share of predictions that repeat themselves (see `hf_slt.evaluation.pairs.is_looping`).
+- `looping`: share of predictions that repeat themselves: two or more word 4-grams that have occurred before, or
+  character 4-grams in Chinese and Japanese without white space (see `hf_slt.evaluation.pairs.is_looping`).
 - `signature`: the sacrebleu signatures that BLEU, chrF, chrF++ and TER can be reproduced from.
 
 Words of `rouge_l`, `wer`, `ter` and `length_ratio` are what stands between white space: for languages that are written
@@ -29,6 +30,7 @@ from collections.abc import Sequence
 from hf_slt.evaluation.corpus_statistics import CorpusStatistics, collect_statistics, signature
 
 PHOENIX_LEGACY_SCORES = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "wer", "chrf")
+PHOENIX_LEGACY = ("none", True, PHOENIX_LEGACY_SCORES)  # tokenize, lowercase, metrics
 
 
 def compute_translation_metrics(
@@ -76,5 +78,5 @@ def compute_phoenix_legacy(predictions: Sequence[str], references: Sequence[str]
     Raises:
         MetricInputError: As for `compute_translation_metrics`.
     """
-    statistics = collect_statistics(predictions, references, "none", True, PHOENIX_LEGACY_SCORES)
-    return translation_scores(statistics, "none", True)
+    statistics = collect_statistics(predictions, references, *PHOENIX_LEGACY)
+    return translation_scores(statistics, *PHOENIX_LEGACY[:2])

@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json")
 ONNX = ("*.onnx", "*.onnx_data", "*.onnx.data")
-_LOADING = (
+LOADING = (
     *("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt", "*.model", "chat_template.jinja"),
 )
-_ABOUT = ("run_config.json", "train_log.csv", "versions.json")
+ABOUT = ("run_config.json", "train_log.csv", "versions.json")
 _INDEX = "model.safetensors.index.json"
 
 
@@ -118,24 +118,24 @@ def stage_model(
         staged: A folder of nothing, or of files that this may replace.
         repo: Name of the repository, for the card.
         card_info: Facts for the card, of `load_card_info`.
-        weights: A `checkpoint-N`, whose weights and configuration are taken while the run itself has none yet. Scores
-            and pictures of evaluations, which are of other weights, are left out then.
+        weights: A `checkpoint-N`, whose weights and configuration are taken while the run itself has none yet. Scores,
+            pictures of evaluations and exports, which are of other weights, are left out then.
 
     Raises:
         ConfigurationError: The card cannot be made.
     """
-    _take_files(folder, staged, (*_LOADING, *_ABOUT, *(() if weights else (*WEIGHTS, *ONNX))))
+    _take_files(folder, staged, (*LOADING, *ABOUT, *(() if weights else (*WEIGHTS, *ONNX))))
     if weights is not None:
         _take_files(folder, staged, ("README.md",))  # a person's is the card
-        _take_files(weights, staged, (*WEIGHTS, *_LOADING), link=False)  # checkpoints come and go
+        _take_files(weights, staged, (*WEIGHTS, *LOADING), link=False)  # checkpoints come and go
     else:
         _take_evaluations(folder, staged, bool((card_info or {}).get("show_signers")))
-    for export in export_folders(folder):
-        _take_files(export, staged / export.relative_to(folder), (*ONNX, *_LOADING))
+        for export in export_folders(folder):
+            _take_files(export, staged / export.relative_to(folder), (*ONNX, *LOADING))
     write_model_card(folder if weights is None else staged, card_info, repo_id=repo, folder=staged)
     if not is_export(staged):  # the classes of ONNX Runtime do not travel
         write_remote_code(staged)
-    for name, published in _PUBLISHED_SETTINGS.items():
+    for name, published in PUBLISHED_SETTINGS.items():
         for path in staged.rglob(name):
             write_json(path, published(read_object(path)))
 
@@ -197,11 +197,12 @@ def _nameless(values: Any) -> Any:
     return {key: _nameless(value) for key, value in values.items() if key not in local}
 
 
-# File -> what makes it fit for others.
-_PUBLISHED_SETTINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
+# File, of a model or of a checkpoint -> what makes it fit for others.
+PUBLISHED_SETTINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "run_config.json": portable_settings,
     "config.json": _nameless,
     "tokenizer_config.json": _nameless,
+    "trainer_state.json": portable_value,
 }
 
 

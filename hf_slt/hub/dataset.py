@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import datasets
+import pyarrow
 from huggingface_hub import DatasetCard, HfApi, constants
 
 from hf_slt.data.builder import build_datasets
@@ -22,9 +23,10 @@ from hf_slt.training.arguments import DataArguments
 logger = logging.getLogger(__name__)
 
 _MESSAGE = "Push clips with hf_slt"
-_CARD = """
-# {repo}
-
+# Between these, the text is made anew by each push; a person's is around them.
+_BEGIN = "<!-- hf_slt data set: from here to the end mark, every push writes this text anew -->"
+_END = "<!-- hf_slt data set: end -->"
+_FACTS = """
 Clips of sign language with their sentences. The rows hold the frames themselves, so the data set streams.
 
 | split | clips | frames | signers |
@@ -33,7 +35,8 @@ Clips of sign language with their sentences. The rows hold the frames themselves
 
 ## Columns
 
-- `video_id`, `text`, `n_frames`; `signer`, `duration` (s) and `fps` where they are known.
+- `video_id`, `text`, `n_frames`; where they are known: `signer`, `video` (name of the recording that the clip was cut
+  from), `duration` (s) and `fps`.
 - `face`, `left_hand`, `right_hand`: `images` and `frames`, the number of each picture in the clip; a number that is not
   there is a frame without a picture. None: the clip lacks the stream.
 - `pose`: `values`, x, y and confidence (0 = undetected) of each landmark in each frame; `norm`, the name of their
@@ -49,16 +52,24 @@ transform = ClipTransform(MultiStreamFeatureExtractor(streams={streams}, num_pos
 for row in datasets.load_dataset("{repo}", split="{split}", streaming=True):
     inputs = transform.load(row)
 ```
+"""
+_CARD = """
+# {repo}
+
+{facts}
 
 ## Licence, signers and consent
 
 Not documented. Write here where the recordings come from and under which licence, who signs, and what the signers
-agreed to: the pictures show people.
+agreed to: the pictures show people. Later pushes keep what is written here.
 """
 
 
 def run_push_dataset(data_args: DataArguments, args: PushDatasetArguments) -> str:
-    """Check a corpus and push it; returns the URL of the data set.
+    """Check a corpus and push it.
+
+    Returns:
+        The URL of the data set; with `dry_run` the facts of its card, and nothing is pushed.
 
     Raises:
         DataContractError: The corpus is not usable; nothing was pushed.
@@ -70,15 +81,32 @@ def run_push_dataset(data_args: DataArguments, args: PushDatasetArguments) -> st
             "expected a repository, found none; give its name first: push_dataset.py user/name ..."
         )
     check_repo_name(args.repo)
-    token = find_token(args.token_file)
-    repo = full_name(HfApi(token=token), args.repo)
+    token = None if args.dry_run else find_token(args.token_file)
     clips, _ = build_datasets(
         data_args.corpus_paths(),
         report_path=args.report,
         skip_invalid=data_args.skip_invalid,
         allow_missing_streams=data_args.allow_missing_streams,
     )
+    if token is None:
+        return preview(clips)
+    repo = full_name(HfApi(token=token), args.repo)
     return push_clips(clips, repo, token, args.private, args.revision, data_args.pose_key)
+
+
+def preview(clips: Mapping[str, datasets.Dataset]) -> str:
+    """Return what would be pushed: splits with their sizes, and the streams; the files are not read for it."""
+    streams = _streams(clips)
+    return "\n".join([f"streams: {', '.join(streams)}", *map(" | ".join, split_sizes(clips))])
+
+
+def split_sizes(clips: Mapping[str, datasets.Dataset]) -> list[list[str]]:
+    """Return the rows of a table: split, clips, frames, signers; its head first."""
+    lines = [["split", "clips", "frames", "signers"]]
+    for split, rows in clips.items():
+        signers = set(rows["signer"]) - {None}
+        lines.append([split, str(len(rows)), str(sum(rows["n_frames"])), str(len(signers) or "not known")])
+    return lines
 
 
 def push_clips(
@@ -89,7 +117,7 @@ def push_clips(
     revision: str | None = None,
     pose_key: str = "pose",
 ) -> str:
-    """Push the splits of a corpus with their frames, and a card if the repository has none.
+    """Push the splits of a corpus with their frames, and a card unless a person wrote one.
 
     Args:
         clips: Split -> its clips, as `build_datasets` returns them.
@@ -122,19 +150,33 @@ def push_clips(
                     f"its settings, choose another name, or leave --private out"
                 )
             embedded.push_to_hub(repo, revision=revision, token=token, commit_message=_MESSAGE)
-            _add_card(api, repo, revision, card_text(repo, embedded))
+            add_card(api, repo, revision, card_facts(repo, embedded))
     return f"{constants.ENDPOINT}/datasets/{repo}"
 
 
-def _add_card(api: HfApi, repo: str, revision: str | None, text: str) -> None:
-    """Give the data set a card, unless somebody wrote one; `datasets` has put its columns and splits into it."""
+def add_card(api: HfApi, repo: str, revision: str | None, facts: str) -> None:
+    """Give the data set a card, or the one of an earlier push new facts; `datasets` has put columns and splits into it.
+
+    The card that a person wrote, which is one without our marks, stays as it is.
+
+    Args:
+        api: The client, with its token.
+        repo: The repository.
+        revision: The branch (None: main).
+        facts: What `card_facts` returns.
+    """
     card = DatasetCard.load(api.hf_hub_download(repo, "README.md", repo_type="dataset", revision=revision))
-    if card.text.strip():
-        logger.info("%s keeps the card that it has", repo)
+    before, begin, rest = card.text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if begin and end:
+        card.text = f"{before}{facts}{after}"
+    elif card.text.strip():
+        logger.info("%s keeps the card that a person wrote", repo)
         return
-    card.text = text
-    card.data.task_categories = ["translation"]
-    card.data.tags = ["sign-language", "hf_slt"]
+    else:
+        card.text = _CARD.format(repo=repo, facts=facts)
+        card.data.task_categories = ["translation"]
+        card.data.tags = ["sign-language", "hf_slt"]
     # Not the card's own push_to_hub: it checks the text at huggingface.co, whatever HF_ENDPOINT says.
     api.upload_file(
         path_or_fileobj=str(card).encode(),
@@ -142,23 +184,35 @@ def _add_card(api: HfApi, repo: str, revision: str | None, text: str) -> None:
         repo_id=repo,
         repo_type="dataset",
         revision=revision,
-        commit_message="Add a card",
+        commit_message="Describe the clips",
     )
 
 
-def card_text(repo: str, clips: Mapping[str, datasets.Dataset]) -> str:
-    """Return the text of the card of a data set.
+def card_facts(repo: str, clips: Mapping[str, datasets.Dataset]) -> str:
+    """Return what the clips themselves tell for the card of a data set, between our marks.
 
     Args:
         repo: The repository.
         clips: Split -> its clips, as `embed_clips` returns them.
     """
-    lines = []
-    for split, rows in clips.items():
-        signers = set(rows["signer"]) - {None}
-        lines.append(f"| {split} | {len(rows)} | {sum(rows['n_frames'])} | {len(signers) or 'not known'} |")
-    first = next(iter(clips))
-    row = clips[first][0]
-    streams = [stream for stream in STREAMS if row[stream] is not None]
-    landmarks = len(row["pose"]["values"][0]) // 3 if row["pose"] else 33
-    return _CARD.format(repo=repo, splits="\n".join(lines), streams=streams, landmarks=landmarks, split=first)
+    lines = [f"| {' | '.join(line)} |" for line in split_sizes(clips)[1:]]
+    streams = _streams(clips)
+    layouts = [len(pose["values"][0].as_py()) // 3 for rows in clips.values() for pose in _present(rows, "pose")[:1]]
+    facts = _FACTS.format(
+        repo=repo,
+        splits="\n".join(lines),
+        streams=streams,
+        landmarks=layouts[0] if layouts else 33,
+        split=next(iter(clips)),
+    )
+    return f"{_BEGIN}\n{facts}\n{_END}"
+
+
+def _streams(clips: Mapping[str, datasets.Dataset]) -> list[str]:
+    """Return the streams that any clip has."""
+    return [stream for stream in STREAMS if any(_present(rows, stream) for rows in clips.values())]
+
+
+def _present(rows: datasets.Dataset, stream: str) -> pyarrow.ChunkedArray:
+    """Return what the clips that have a stream hold of it, nothing of which is decoded."""
+    return rows.select_columns(stream).with_format("arrow")[:][stream].drop_null()

@@ -15,4 +15,5 @@ class PushDatasetArguments:
     private: bool = flag(False, "Make it private; a public one that is there already is refused.")
     revision: str | None = flag(None, "Branch to push to, made if there is none (default: main).")
     token_file: str | None = flag(None, "File with the token (default: HF_TOKEN, hf auth login).")
+    dry_run: bool = flag(False, "Check the corpus and say what would be pushed; no token is needed.")
     report: str = flag("contract_report.json", "File of the complete report on the corpus (JSON).")

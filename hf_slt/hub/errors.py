@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 from huggingface_hub import constants
 from huggingface_hub.errors import OfflineModeIsEnabled
@@ -62,6 +63,10 @@ def explain(error: BaseException, repo: str) -> str | None:
             f"expected to reach the hub at {constants.ENDPOINT}, found: {_first_line(chain[-1])}; {_LEFT}: check the "
             f"connection (and HF_ENDPOINT, if it is set) and push again"
         )
+    if isinstance(error, UnicodeEncodeError):
+        return "expected a token of letters, digits and signs, found other characters in it; copy it once more"
+    if isinstance(error, JSONDecodeError):
+        return f"expected the hub at {constants.ENDPOINT} to answer, found what is no JSON; {_LEFT}: check HF_ENDPOINT"
     return _broken_off(f"found: {_first_line(error)}") if isinstance(error, RuntimeError) else None
 
 

@@ -21,6 +21,7 @@ from hf_slt.model_card.facts import (
     training_settings,
 )
 from hf_slt.model_card.info import check_card_info, load_card_info
+from hf_slt.model_card.language_codes import language_code
 from hf_slt.model_card.metadata import front_matter
 from hf_slt.model_card.portable import base_name
 from hf_slt.model_card.rendering import render, templates_folder
@@ -32,9 +33,11 @@ logger = logging.getLogger(__name__)
 CARD = "README.md"
 CURVES = "training_curves.png"
 MARK = "<!-- hf_slt model card:"  # a README.md without it was written by a person
+# What follows in a card that a person told something, which no later evaluation may lose, and in one of files alone.
+TOLD, UNTOLD = "with what a person said, and again by every run and push", "and again by every run, evaluation and push"
 _LOG = "train_log.csv"
 # Pictures of an evaluation that show no sentence and no person -> what they are.
-_PICTURES = {
+PICTURES = {
     "confusion_matrix.png": "Confusion matrix",
     "calibration.png": "Calibration",
     "length.png": "Length of predictions and references, and scores by length",
@@ -68,14 +71,17 @@ def render_model_card(
     """
     run_dir = Path(run_dir)
     run = read_run(run_dir)
-    info = _with_known_data(run, check_card_info(info))
+    info = check_card_info(info)
+    told = any(value is not None for value in (*info.values(), name, repo_id))
+    info = _with_known_data(run, info)
     name = name or info["name"] or (repo_id or "").rpartition("/")[2] or base_name(str(run_dir.resolve()))
-    language = info["language"] or [code for code in (run.settings.get("language"),) if code]
+    language = _languages(run, info)
+    pictures = card_pictures(run_dir) if pictures is None else dict(pictures)
     parts = pretrained_parts(run, info["pretrained_licenses"])
     base_models = info["base_models"] or list(dict.fromkeys(part["name"] for part in parts if part["hub"]))
     context = {
         "metadata": front_matter(run, info, name, language, base_models),
-        "mark": f"{MARK} written by hf_slt {hf_slt.__version__}, and again by every run and push.",
+        "mark": f"{MARK} written by hf_slt {hf_slt.__version__}, {TOLD if told else UNTOLD}.",
         "version": hf_slt.__version__,
         "name": name,
         "repo": repo_id or _ELSEWHERE,
@@ -88,8 +94,11 @@ def render_model_card(
         "skipped": _skipped(run),
         "shared": shared_facts(run),
         "selection": selection_facts(run),
-        "evaluations": [evaluation_view(run.task, one, bool(info["show_signers"])) for one in run.evaluations],
-        "pictures": card_pictures(run_dir) if pictures is None else dict(pictures),
+        "evaluations": [
+            evaluation_view(run.task, one, bool(info["show_signers"])) | {"pictures": _pictures_of(one.name, pictures)}
+            for one in run.evaluations
+        ],
+        "pictures": {path: caption for path, caption in pictures.items() if "/" not in path},
         "settings": training_settings(run),
         "versions": run.versions or _versions_of_the_config(run),
         "data_hashes": data_hashes(run),
@@ -106,6 +115,21 @@ def _with_known_data(run: RunFiles, info: dict[str, Any]) -> dict[str, Any]:
             known = load_card_info(templates_folder() / file)
             return {key: known[key] if value is None else value for key, value in info.items()}
     return info
+
+
+def _languages(run: RunFiles, info: Mapping[str, Any]) -> list[str]:
+    """Return the languages of the sentences: those that the person names, else that of the run."""
+    own, named = run.settings.get("language"), info["language"]
+    if own and named and language_code(own) not in map(language_code, named):
+        logger.warning(
+            f"the info of the model card says the language {', '.join(named)}, the run --language {own}: the card shows "
+            f"the former; correct `language`, or leave it out"
+        )
+    return list(named or ([own] if own else []))
+
+
+def _pictures_of(evaluation: str, pictures: Mapping[str, str]) -> dict[str, str]:
+    return {path: caption for path, caption in pictures.items() if path.startswith(f"{evaluation}/")}
 
 
 def _skipped(run: RunFiles) -> int | None:
@@ -126,9 +150,9 @@ def card_pictures(run_dir: str | Path) -> dict[str, str]:
     run_dir = Path(run_dir)
     found = {CURVES: "Training"} if (run_dir / CURVES).is_file() else {}
     for folder in (metrics.parent for metrics in current_evaluations(run_dir)):
-        for file, caption in _PICTURES.items():
+        for file, caption in PICTURES.items():
             if (folder / file).is_file():
-                found[f"{folder.name}/{file}"] = f"{caption} ({folder.name})"
+                found[f"{folder.name}/{file}"] = caption
     return found
 
 

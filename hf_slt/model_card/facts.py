@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from hf_slt.model_card.portable import base_name, is_hub_id, portable_value
 from hf_slt.model_card.run_files import TRANSLATION, RunFiles, count_clips, count_weights
 from hf_slt.model_card.scores import number
+
+logger = logging.getLogger(__name__)
 
 CUSTOM_DECODER = "custom_decoder"
 # Flags whose value is a pretrained model -> what it is used for.
@@ -23,8 +26,8 @@ _IMAGENET = "InceptionV3 with ImageNet weights"
 # What a card lists of the training -> its name there. The rest is in run_config.json.
 _SETTINGS = {
     "seed": "seed",
-    "num_train_epochs": "epochs",
-    "max_steps": "steps",
+    "num_train_epochs": "epochs (planned)",
+    "max_steps": "steps (planned)",
     "per_device_train_batch_size": "batch size (a device)",
     "gradient_accumulation_steps": "batches a step",
     "learning_rate": "learning rate",
@@ -43,6 +46,7 @@ _SETTINGS = {
 _UNSET = {"max_steps": -1, "optimizer": None, "early_stop": None, "precision": None, "subset_size": None}
 _UNSET |= {"ctc_weight": 0.0, "label_smoothing_factor": 0.0, "allow_overlap": False, "gradient_accumulation_steps": 1}
 _SECONDS_AN_HOUR = 3600
+_SAME_FPS = 0.02  # share by which rates may differ: 29.97 and 30 are one
 _LOWER_IS_BETTER = ("loss", "cer", "wer", "ter", "looping")  # of both tasks
 
 
@@ -83,7 +87,13 @@ def model_facts(run: RunFiles) -> dict[str, Any]:
 
 
 def split_facts(run: RunFiles, fps: float | None) -> list[dict[str, Any]]:
-    """Return sizes of every split: `name`, `clips`, `sentences` (different ones), `signers`, `frames`, `hours`."""
+    """Return sizes of every split: `name`, `clips`, `sentences` (different ones), `signers`, `frames`, `hours`.
+
+    Args:
+        run: The run.
+        fps: Frames a second, as a person says; hours follow from it only where the data do not tell the length of
+            their clips. Where they do, and it is another one, a warning says so.
+    """
     rows = []
     for name in ("train", "validation", "test"):
         members, counted = run.splits.get(name), run.contract.get("splits", {}).get(name, {})
@@ -91,7 +101,13 @@ def split_facts(run: RunFiles, fps: float | None) -> list[dict[str, Any]]:
             continue
         clips = count_clips(name, run.splits, run.contract)
         frames = counted.get("frames") if counted.get("clips") == clips else None  # of the clips that were used
-        seconds = frames / fps if frames and fps else None
+        seconds = counted.get("seconds") if frames else None
+        if seconds and fps and abs(frames / seconds - fps) > _SAME_FPS * fps:
+            logger.warning(
+                f"the info of the model card says {fps:g} frames a second, the data of the {name} split "
+                f"{frames / seconds:.4g}: its hours are those of the data; correct `fps`, or leave it out"
+            )
+        seconds = seconds or (frames / fps if frames and fps else None)
         rows.append(
             {
                 "name": name,
@@ -156,10 +172,13 @@ def pretrained_parts(run: RunFiles, licenses: Mapping[str, str] | None) -> list[
 
 
 def training_settings(run: RunFiles) -> list[tuple[str, Any]]:
-    """Return name and value of the settings that a card lists."""
-    shown = []
+    """Return name and value of what a card lists: how far the training went, and its settings."""
+    done = {"epochs (trained)": run.progress.get("epoch"), "steps (trained)": run.progress.get("global_step")}
+    shown: list[tuple[str, Any]] = [(label, f"{round(value, 2):.10g}") for label, value in done.items() if value is not None]
+    planned_by_steps = (run.settings.get("max_steps") or 0) > 0  # then the number of epochs plans nothing
     for name, label in _SETTINGS.items():
         value = portable_value(run.settings.get(name))
-        if name in run.settings and not (name in _UNSET and value == _UNSET[name]):
+        silent = (name in _UNSET and value == _UNSET[name]) or (name == "num_train_epochs" and planned_by_steps)
+        if name in run.settings and not silent:
             shown.append((label, f"{value:g}" if isinstance(value, float) else "none" if value is None else value))
     return shown

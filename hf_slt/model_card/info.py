@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.model_card.language_codes import language_problem, sign_language_problem
 from hf_slt.model_card.licenses import LICENSES
 
 TEXT, TEXTS, TABLE = "a text", "a text or a list of texts", "a mapping of texts"
@@ -92,7 +93,7 @@ def check_card_info(content: Any, where: str = "the info of the model card") -> 
     for key, value in given.items():
         if key in FIELDS and not _fits(value, FIELDS[key]):
             problems.append(f"expected {FIELDS[key]} in '{key}', found {value!r}")
-    problems += _license_problems(given)
+    problems += [*_license_problems(given), *_language_problems(given)]
     if problems:
         raise ConfigurationError(f"{where}: {'; '.join(problems)}; the keys are {', '.join(FIELDS)}")
     info = {key: _stripped(given.get(key)) for key in FIELDS}
@@ -114,6 +115,16 @@ def _license_problems(given: Mapping[str, Any]) -> list[str]:
         f"expected an identifier of the hub in 'license', such as apache-2.0 or cc-by-nc-4.0, or 'other' with a "
         f"'license_name', found '{name}'{hint}"
     ]
+
+
+def _language_problems(given: Mapping[str, Any]) -> list[str]:
+    """Refuse what is no code of a language: the hub would leave it out, and the run's own language with it."""
+    languages, signed = given.get("language"), given.get("sign_language_code")
+    named = languages if isinstance(languages, list) else [languages]
+    found = [language_problem(code.strip()) for code in named if isinstance(code, str) and code.strip()]
+    if isinstance(signed, str) and signed.strip():
+        found.append(sign_language_problem(signed.strip()))
+    return [problem for problem in found if problem]
 
 
 def _unknown(key: str) -> str:
@@ -141,8 +152,10 @@ def _is_repo(value: Any) -> bool:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
+    if not isinstance(value, str):
+        return False
     try:
-        validate_repo_id(value.strip() if isinstance(value, str) else value)
+        validate_repo_id(value.strip())
     except HFValidationError:
         return False
     return True

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hf_slt.model_card.language_codes import language_code
 from hf_slt.model_card.run_files import GLOSS, TRANSLATION, Evaluation, RunFiles
 from hf_slt.model_card.scores import SCORES, interval_text, number, signature_of
 
@@ -16,7 +17,6 @@ TAGS = {
     TRANSLATION: ["sign-language", "sign-language-translation", "hf_slt"],
     GLOSS: ["sign-language", "isolated-sign-language-recognition", "hf_slt"],
 }
-_CODE = re.compile(r"[a-z]{2,3}")  # ISO 639
 
 
 def front_matter(run: RunFiles, info: Mapping[str, Any], name: str, language: list[str], base_models: list[str]) -> str:
@@ -36,10 +36,10 @@ def front_matter(run: RunFiles, info: Mapping[str, Any], name: str, language: li
     results = []
     for one in listed:
         results += eval_results(run.task, info, one, one.name if splits.count(one.split) > 1 else None)
-    codes = [*language, info["sign_language_code"]]
+    codes = [language_code(text) for text in (*language, info["sign_language_code"]) if text]
     metrics = {result.metric_type for result in results}
     data = ModelCardData(
-        language=[code for code in dict.fromkeys(codes) if code and _CODE.fullmatch(code)] or None,
+        language=[code for code in dict.fromkeys(codes) if code] or None,
         license=info["license"],
         license_name=info["license_name"],
         license_link=info["license_link"],

@@ -66,6 +66,8 @@ def is_hub_id(value: Any) -> bool:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
+    if not isinstance(value, str):
+        return False
     try:
         validate_repo_id(value)
     except HFValidationError:

@@ -77,6 +77,7 @@ class RunFiles:
         contract: `contract_report.json`, counts of clips and frames.
         extractor: `preprocessor_config.json`.
         versions: Package -> version, of the training.
+        progress: `epoch` and `global_step` that the training reached, as far as it was recorded.
         evaluations: Test splits first, validation last.
         exports: Folders below this one that hold models exported to ONNX.
     """
@@ -89,6 +90,7 @@ class RunFiles:
     contract: dict[str, Any]
     extractor: dict[str, Any]
     versions: dict[str, str]
+    progress: dict[str, float]
     evaluations: list[Evaluation]
     exports: list[str]
 
@@ -126,9 +128,17 @@ def read_run(folder: Path) -> RunFiles:
         contract=contract,
         extractor=read_object(folder / "preprocessor_config.json"),
         versions=read_object(folder / VERSIONS),
+        progress=_read_progress(folder),
         evaluations=read_evaluations(folder, settings, splits, contract),
         exports=[export.relative_to(folder).as_posix() for export in export_folders(folder)],
     )
+
+
+def _read_progress(folder: Path) -> dict[str, float]:
+    """Return how far the training went: `trainer_state.json` tells, else `train_results.json`, which has no steps."""
+    told = {**read_object(folder / "train_results.json"), **read_object(folder / "trainer_state.json")}
+    kinds = {"epoch": (int, float), "global_step": int}
+    return {name: told[name] for name, kind in kinds.items() if isinstance(told.get(name), kind)}
 
 
 def is_export(folder: Path) -> bool:

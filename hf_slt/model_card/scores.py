@@ -91,7 +91,11 @@ def signature_of(metrics: Mapping[str, Any], score: Score) -> str | None:
 
 
 def score_rows(task: str, metrics: Mapping[str, Any]) -> list[dict[str, str | None]]:
-    """Return a row for every score of a task: `label`, `value` and `interval`, None where absent."""
+    """Return a row for every score of a task: `label`, `value` and `interval`, None where absent.
+
+    The main scores always have one. Another score that the file has no name for, since what wrote it does not compute
+    it (an earlier version, or the run itself, which draws no risk-coverage curve), has none.
+    """
     return [
         {
             "label": f"{score.label} ({score.unit})" if score.unit else score.label,
@@ -99,6 +103,7 @@ def score_rows(task: str, metrics: Mapping[str, Any]) -> list[dict[str, str | No
             "interval": interval_text(metrics, score) if number(metrics.get(score.key)) else None,
         }
         for score in SCORES[task]
+        if score.main or score.key in metrics
     ]
 
 

@@ -87,7 +87,7 @@ def register_models() -> None:
         AutoModelForSequenceClassification.register(config, classifier, exist_ok=True)
 
 
-def add_code(folder: Path) -> None:
+def add_code(folder: Path, repo: str) -> None:
     """Put our code into a folder that is about to be uploaded, see `remote_code.py`."""
     from hf_slt.models.remote_code import write_remote_code
 
@@ -133,9 +133,13 @@ class _RegisteringLoader(importlib.abc.Loader):
         self.register()
 
 
-def register_when_imported() -> None:
-    """Register now with the tables that are imported, and later with those that are not; never imports transformers."""
-    BEFORE_READING[:], BEFORE_UPLOAD[:] = [register_models], [add_code]
+def register_when_imported(*before_upload: Callable[[Path, str], None]) -> None:
+    """Register now with the tables that are imported, and later with those that are not; never imports transformers.
+
+    Args:
+        before_upload: What else the rest of the package does to a folder of a repository before it is uploaded.
+    """
+    BEFORE_READING[:], BEFORE_UPLOAD[:] = [register_models], [add_code, *before_upload]
     for name, register in REGISTRATIONS.items():
         if name in sys.modules:
             register()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 BEFORE_READING: list[Callable[[], Any]] = []  # called before a configuration is built from what a file held
-BEFORE_UPLOAD: list[Callable[[Path], Any]] = []  # called with a folder of saved files that is about to be uploaded
+# Called with a folder of saved files that is about to be uploaded, and the name of the repository.
+BEFORE_UPLOAD: list[Callable[[Path, str], Any]] = []
 
 
 def announce_reading() -> None:
@@ -21,15 +22,16 @@ def announce_reading() -> None:
 
 
 class CodeCarrierMixin:
-    """`push_to_hub`, and `save_pretrained(push_to_hub=True)`, of one of our classes carry its code.
+    """`push_to_hub`, and `save_pretrained(push_to_hub=True)`, of one of our classes carry its code and its card.
 
     Comes before transformers' class in the bases. Both lead to the one method that is overridden here.
     """
 
-    def _upload_modified_files(self, working_dir: Any, *args: Any, **kwargs: Any) -> Any:
+    def _upload_modified_files(self, working_dir: Any, repo_id: str, *args: Any, **kwargs: Any) -> Any:
         for hook in BEFORE_UPLOAD:
-            hook(Path(working_dir))
-        return super()._upload_modified_files(working_dir, *args, **kwargs)  # type: ignore[misc] # of transformers
+            hook(Path(working_dir), repo_id)
+        # The method is one of transformers.
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)  # type: ignore[misc]
 
 
 class SettingsCarrierMixin(CodeCarrierMixin):

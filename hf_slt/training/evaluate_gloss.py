@@ -24,6 +24,7 @@ from hf_slt.evaluation.gloss_tables import per_class_table, per_signer_table
 from hf_slt.evaluation.plots import plot_calibration, plot_confusion_matrix
 from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import ScoredClips
+from hf_slt.model_card.run_card import refresh_run_card
 from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
@@ -42,6 +43,7 @@ from hf_slt.training.gloss_results import (
 )
 from hf_slt.training.gloss_trainer import FixedOrder, evaluation_order
 from hf_slt.training.gloss_training_arguments import GlossTrainingArguments
+from hf_slt.training.model_hash import hash_weights
 from hf_slt.training.results import CONFIDENCE, SPLITS, read_run_file
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
     metrics = {**describe_evaluation(args, folder, model, report, splits), **collect_metrics(clips, dataset, args)}
     metrics["signers_shared_with_training"] = shared_signers(dataset.signers, splits)
     write_evaluation(output_dir, metrics, clips, dataset, config)
+    refresh_run_card(folder, output_dir)
     return metrics
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from hf_slt.evaluation.checkpoint_reports import build_report, remove_old_report, write_report
 from hf_slt.evaluation.languages import tokenizer_for_language
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
+from hf_slt.model_card.run_card import refresh_run_card
 from hf_slt.training.arguments import DataArguments
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.evaluation_arguments import EvaluationArguments
@@ -21,12 +23,13 @@ from hf_slt.training.evaluation_clips import (
     check_calibration,
     evaluation_paths,
     load_clips,
-    resolve_output_file,
 )
 from hf_slt.training.evaluation_device import autocast_dtype, resolve_device
 from hf_slt.training.evaluation_loop import GENERATION_FLAGS, Evaluation
 from hf_slt.training.evaluation_outputs import ModelEvaluation, can_draw
-from hf_slt.training.overlap import check_overlap, warn_of_overlap
+from hf_slt.training.evaluation_places import resolve_outputs, split_name
+from hf_slt.training.flags import check_all
+from hf_slt.training.overlap import check_overlap
 from hf_slt.training.results import SHOWN_METRICS
 
 logger = logging.getLogger(__name__)
@@ -56,44 +59,68 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
         DataContractError: The clips are not usable, or a model was trained or selected on some of them.
         MissingDependencyError: There are exports, and the extra `onnx` is not installed.
     """
-    given_tokenizer = choose_tokenizer(args)
-    device = resolve_device("cpu" if args.onnx else args.device)
-    dtype = autocast_dtype(args.precision, device)
-    checkpoints = open_checkpoints(args.checkpoint, args.tokenizer, args.onnx)
+    device, dtype, given_tokenizer, checkpoints, output_dir = _checked_settings(data_args, args)
     paths = evaluation_paths(data_args, args, checkpoints)
-    split = paths.indexes["test"].stem
-    output_dir = resolve_output_dir(args.output_dir or f"{checkpoints[0].path}/eval_{split}")
     several = len(checkpoints) > 1
     folders = [resolve_output_dir(str(output_dir / c.name)) if several else output_dir for c in checkpoints]
-    for flag, file in (("--output-csv", args.output_csv), ("--report", args.report)):
-        resolve_output_file(file, flag)
     corpora = load_clips(checkpoints, paths, data_args, [output_dir, *folders[1:]])
     check_known_clips(checkpoints, corpora, args.allow_overlap)
-    remove_old_report(output_dir)
     if not can_draw():
         logger.warning("no pictures: matplotlib is not installed; run: pip install 'hf_slt[plots]'")
+    split = split_name(args)
     common = {"split": split, "settings": settings_of(args, device, dtype)}
     shown = {name: common["settings"][name] for name in ("device", "precision", "batch_size")}
-    results = []
-    for checkpoint, clips, folder in zip(checkpoints, corpora, folders, strict=True):
+    calibration = paths.indexes[CALIBRATION].stem if CALIBRATION in paths.indexes else None
+
+    def opened(checkpoint: Checkpoint, clips: EvaluatedClips, folder: Path) -> ModelEvaluation:
         num_threads = args.num_threads or checkpoint.run_config.get("num_threads")
         if num_threads:
             torch.set_num_threads(num_threads)
-        tokenize = given_tokenizer or checkpoint.run_config.get("bleu_tokenize") or "13a"
+        tokenize = given_tokenizer or own_tokenizer(checkpoint)
         model = checkpoint.load_model(device, num_threads)
         evaluation = Evaluation(model, checkpoint.processor, clips.test, paths.pose_key, args, tokenize, dtype)
         title = f"{checkpoint.name}, {split}" if several else split
-        calibration = paths.indexes[CALIBRATION].stem if CALIBRATION in paths.indexes else None
-        job = ModelEvaluation(checkpoint, evaluation, clips, folder, split, calibration, shown, title)
-        results.append(job.score_and_write())
-        write_report(folder, build_report(results[-1:], **common))
-    report = build_report(results, **common)
+        return ModelEvaluation(checkpoint, evaluation, clips, folder, split, calibration, shown, title)
+
+    jobs = list(zip(checkpoints, corpora, folders, strict=True))
+    # All thresholds come first: one that does not exist must not be found out after the evaluation of another model.
+    thresholds = [opened(*job).calibrate() if args.abstain is not None else None for job in jobs]
+    entries: list[dict[str, Any]] = []
+    for job, threshold in zip(jobs, thresholds, strict=True):
+        model = opened(*job)
+        scored = model.score(threshold)
+        if not entries:
+            remove_old_report(output_dir)  # an evaluation that fails leaves that of an earlier one
+        model.write(scored)
+        entries.append(scored.entry)
+        write_report(model.folder, build_report([scored.entry], **common))
+        refresh_run_card(model.checkpoint.path, model.folder)
+    report = build_report(entries, **common)
     if several:
         write_report(output_dir, report)
         if report["std"] is not None:
             logger.info(format_spread(report))
     logger.info(f"results in {output_dir}")
     return report
+
+
+def _checked_settings(data_args: DataArguments, args: EvaluationArguments) -> list[Any]:
+    """Return device, type of autocast, tokenizer of BLEU, models and folder for the results, all checked at once."""
+    device, tokenize, checkpoints, output_dir = check_all(
+        lambda: resolve_device("cpu" if args.onnx else args.device),
+        lambda: choose_tokenizer(args),
+        lambda: open_checkpoints(args.checkpoint, args.tokenizer, args.onnx),
+        lambda: resolve_outputs(args, data_args),
+    )
+    if not tokenize:
+        for name in sorted({own_tokenizer(checkpoint) for checkpoint in checkpoints}):
+            check_bleu_tokenizer(name)
+    return [device, autocast_dtype(args.precision, device), tokenize, checkpoints, output_dir]
+
+
+def own_tokenizer(checkpoint: Checkpoint) -> str:
+    """Return sacrebleu's tokenizer of the training run of a model."""
+    return checkpoint.run_config.get("bleu_tokenize") or "13a"
 
 
 def choose_tokenizer(args: EvaluationArguments) -> str | None:
@@ -109,14 +136,12 @@ def choose_tokenizer(args: EvaluationArguments) -> str | None:
     return tokenize
 
 
-def check_known_clips(checkpoints: Sequence[Checkpoint], corpora: Sequence[EvaluatedClips], allow: bool) -> None:
-    """Refuse clips that a model knows, to score or to calibrate on; with `allow`, warn of those to score."""
-    if allow:
-        for checkpoint, clips in zip(checkpoints, corpora, strict=True):
-            warn_of_overlap(checkpoint.name, clips.test, checkpoint.splits)
-    else:
-        check_overlap(checkpoints, [clips.test for clips in corpora])
-        check_calibration(checkpoints, corpora)
+def check_known_clips(
+    checkpoints: Sequence[Checkpoint], corpora: Sequence[EvaluatedClips], allow_overlap: bool
+) -> None:
+    """Refuse clips that a model knows; `allow_overlap` is for those to score, never for those to calibrate on."""
+    check_overlap(checkpoints, [clips.test for clips in corpora], allow_overlap)
+    check_calibration(checkpoints, corpora)
 
 
 def settings_of(args: EvaluationArguments, device: torch.device, dtype: torch.dtype | None) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class EvaluationArguments:
     def __post_init__(self) -> None:
         self.checkpoint, self.onnx = ([v] if isinstance(v, str) else v for v in (self.checkpoint, self.onnx))
         ranges = dict.fromkeys(("batch_size", "num_beams", "max_new_tokens", "num_threads"), (1, math.inf))
-        ranges |= dict.fromkeys(("num_workers", "resamples", "no_repeat_ngram_size"), (0, math.inf))
+        ranges |= dict.fromkeys(("num_workers", "resamples", "no_repeat_ngram_size", "seed"), (0, math.inf))
         check_ranges(self, ranges | {"abstain": (0, 100)})
         problems = [
             f"expected --{name} {', '.join(known[:-1])} or {known[-1]}, found '{getattr(self, name)}'"

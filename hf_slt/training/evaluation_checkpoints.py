@@ -132,8 +132,13 @@ def open_checkpoints(
     kinds = [*[Checkpoint] * len(paths), *[Export] * len(exports)]
     paths = [Path(path) for path in (*paths, *exports)]
     names = checkpoint_names([path.resolve() for path in paths])
-    tokenizer = load_pretrained(AutoTokenizer, tokenizer_name, "a tokenizer in --tokenizer") if tokenizer_name else None
-    checkpoints, problems = [], []
+    checkpoints, problems, tokenizer = [], [], None
+    try:
+        tokenizer = (
+            load_pretrained(AutoTokenizer, tokenizer_name, "a tokenizer in --tokenizer") if tokenizer_name else None
+        )
+    except ConfigurationError as error:
+        problems.append(error)  # the models are looked at all the same
     for kind, name, path in zip(kinds, names, paths, strict=True):
         try:
             checkpoints.append(_open(kind, name, path, tokenizer))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from hf_slt.evaluation.checkpoint_reports import CONTRACT_REPORT
 from hf_slt.training.arguments import DataArguments
 from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.evaluation_checkpoints import Checkpoint
+from hf_slt.training.evaluation_provenance import hash_clips
 from hf_slt.training.overlap import shared_clips, split_members
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,11 @@ class EvaluatedClips:
     skipped: int = 0
     calibration: datasets.Dataset | None = None
 
+    @functools.cached_property
+    def data_hash(self) -> str:
+        """Hash of the clips to score: read once for all models that are scored on them."""
+        return hash_clips(self.test)
+
 
 def evaluation_paths(
     data_args: DataArguments, args: EvaluationArguments, checkpoints: Sequence[Checkpoint]
@@ -49,13 +55,16 @@ def evaluation_paths(
     Raises:
         ConfigurationError: No index, no clips to calibrate the abstention on, or no folder for a stream of a model.
     """
+    problems = []
     if not args.index and not data_args.demo:
-        raise ConfigurationError("expected --index FILE with the video_ids to evaluate, found none")
+        problems.append("expected --index FILE with the video_ids to evaluate, found none")
     if args.abstain is not None and not args.calibration_index and not data_args.demo:
-        raise ConfigurationError(
+        problems.append(
             "expected --calibration-index FILE with --abstain, the validation split of the run, found none; a "
             "threshold that is chosen on the test clips would be too good"
         )
+    if problems:
+        raise ConfigurationError("; ".join(problems))
     own: dict[str, str | None] = {"train": None}
     if args.index:
         own["test"] = args.index
@@ -74,21 +83,6 @@ def evaluation_paths(
 def _restrict(paths: CorpusPaths, streams: Sequence[str]) -> CorpusPaths:
     unused = set(paths.streams) - set(streams)
     return dataclasses.replace(paths, **{f"{stream}_dir": None for stream in unused})
-
-
-def resolve_output_file(path: str | None, flag: str) -> Path | None:
-    """Return the file of a flag, None if it is not given.
-
-    Raises:
-        ConfigurationError: It is a folder, or cannot be written to; after hours of evaluation this would come late.
-    """
-    if not path:
-        return None
-    existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
-    if Path(path).is_dir() or not existing.is_dir() or not os.access(existing, os.W_OK):
-        found = f"the folder {path}" if Path(path).is_dir() else f"{existing}, which cannot be written to"
-        raise ConfigurationError(f"expected a file to write in {flag}, found {found}")
-    return Path(path)
 
 
 def load_clips(

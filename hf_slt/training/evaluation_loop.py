@@ -16,7 +16,11 @@ from tqdm.auto import tqdm
 
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
-from hf_slt.evaluation.metrics import compute_translation_metrics
+from hf_slt.evaluation.translation_scores import (
+    PHOENIX_LEGACY_SCORES,
+    compute_phoenix_legacy,
+    compute_translation_metrics,
+)
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.build_slt import text_encoder
 from hf_slt.training.evaluation_arguments import EvaluationArguments
@@ -95,6 +99,7 @@ class Evaluation:
             latencies=latencies,
             loss=loss / tokens,
             signers=columns["signer"] if any(columns["signer"]) else None,
+            lowercase=self.args.lowercase,
         )
 
     def judge(self, batch: dict[str, torch.Tensor], targets: torch.Tensor) -> tuple[float, list[float]]:
@@ -167,6 +172,12 @@ class Evaluation:
         return with_intervals(
             metrics, sentences, references, self.tokenize, self.args.resamples, self.args.seed, lowercase
         )
+
+    def phoenix_legacy(self, sentences: list[str], references: list[str]) -> dict[str, Any]:
+        """Score as papers on PHOENIX-2014T do, with intervals."""
+        metrics = compute_phoenix_legacy(sentences, references)
+        resampling = ("none", self.args.resamples, self.args.seed, True, PHOENIX_LEGACY_SCORES)
+        return with_intervals(metrics, sentences, references, *resampling)
 
 
 def _encoder_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hf_slt.errors import MissingDependencyError, require_package
+from hf_slt.errors import ConfigurationError, MissingDependencyError, require_package
 from hf_slt.evaluation.abstention import area_under_risk_coverage, choose_threshold, risk_coverage_curve
 from hf_slt.evaluation.breakdowns import per_length_table, per_signer_table
 from hf_slt.evaluation.checkpoint_reports import LATENCY, METRICS, PER_LENGTH, PER_SIGNER, PREDICTIONS, RISK_COVERAGE
 from hf_slt.evaluation.gloss_reports import write_table
-from hf_slt.evaluation.metrics import compute_phoenix_legacy
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 from hf_slt.training.evaluation_checkpoints import Checkpoint
 from hf_slt.training.evaluation_clips import EvaluatedClips
 from hf_slt.training.evaluation_loop import GENERATION_FLAGS, Evaluation, ablate_streams, score_groups
-from hf_slt.training.evaluation_provenance import describe_decoding, describe_selection, hash_clips, versions
+from hf_slt.training.evaluation_provenance import describe_decoding, describe_selection, versions
 from hf_slt.training.evaluation_result import EvaluationResult
 from hf_slt.training.model_hash import hash_weights
 from hf_slt.training.overlap import count_overlap
@@ -30,6 +30,21 @@ from hf_slt.training.training_arguments import LOWER_IS_BETTER
 logger = logging.getLogger(__name__)
 
 _DIGITS = 4
+
+
+@dataclass
+class Scored:
+    """What the evaluation of a model gave.
+
+    Attributes:
+        result: Clip by clip.
+        metrics: What `metrics.json` holds.
+        entry: Its entry in `report.json`.
+    """
+
+    result: EvaluationResult
+    metrics: dict[str, Any]
+    entry: dict[str, Any]
 
 
 @dataclass
@@ -56,15 +71,17 @@ class ModelEvaluation:
     settings: dict[str, Any]
     title: str
 
-    def score_and_write(self) -> dict[str, Any]:
-        """Score the model, and write its files but for `report.json` and `report.csv`.
+    def score(self, abstention: Mapping[str, Any] | None = None) -> Scored:
+        """Score the model; nothing is written.
 
-        Returns:
-            Its entry in `report.json`.
+        Args:
+            abstention: What `calibrate` returned.
+
+        Raises:
+            ConfigurationError: The model gives no finite numbers.
         """
         evaluation = self.evaluation
-        abstention = self._calibrate()
-        result = evaluation.run(warm_up=True)
+        result = self._run(evaluation, warm_up=True)
         # More digits of a sum of float32 are those of the runtime and its threads, not of the model.
         result.loss = round(result.loss, _DIGITS)
         scores = evaluation.scores(result.sentences, result.references)
@@ -75,27 +92,28 @@ class ModelEvaluation:
         groups = score_groups(evaluation, result.sentences, result.references, self.checkpoint.splits)
         if evaluation.args.ablate_streams:
             result.ablation = ablate_streams(evaluation, result.references, scores)
-        if abstention is not None:
+        if abstention:
             result.threshold = abstention["threshold"]
-            abstention |= self._answered(result)
+            abstention = {**abstention, **self._answered(result)}
         scores = {**scores, "aurc": round(area_under_risk_coverage(result.score_per_clip, result.risks), _DIGITS)}
         extra = {**groups, **({"ablation": result.ablation} if result.ablation else {})}
         metrics = self._metrics(result, scores) | extra | ({"abstention": abstention} if abstention else {})
         if evaluation.args.phoenix_legacy:
-            metrics["phoenix_legacy"] = compute_phoenix_legacy(result.sentences, result.references)
-        self._write(result, metrics)
+            metrics["phoenix_legacy"] = evaluation.phoenix_legacy(result.sentences, result.references)
         logger.info(format_pairs(result.sentences, result.references, n=10))
         flat = {f"{name}_{key}": value for name, part in groups.items() for key, value in part.items()}
         origin = {"name": self.checkpoint.name, "path": str(self.checkpoint.path), "runtime": self.checkpoint.runtime}
         entry = {**origin, "clips": len(result.references), "loss": result.loss, **scores, **flat}
-        return entry | ({"ablation": result.ablation} if result.ablation else {})
+        return Scored(result, metrics, entry | ({"ablation": result.ablation} if result.ablation else {}))
 
-    def _calibrate(self) -> dict[str, Any] | None:
-        """Choose the threshold of `--abstain`; None without it."""
+    def calibrate(self) -> dict[str, Any]:
+        """Choose the threshold of `--abstain`.
+
+        Raises:
+            ConfigurationError: No threshold reaches the risk, or the model gives no finite numbers.
+        """
         target = self.evaluation.args.abstain
-        if target is None:
-            return None
-        result = dataclasses.replace(self.evaluation, dataset=self.clips.calibration).run()
+        result = self._run(dataclasses.replace(self.evaluation, dataset=self.clips.calibration))
         point = choose_threshold(result.score_per_clip, result.risks, target)
         return {
             "threshold": point.threshold,
@@ -105,6 +123,17 @@ class ModelEvaluation:
             "calibration_coverage": round(point.coverage, _DIGITS),
             "calibration_risk": round(point.risk, _DIGITS),
         }
+
+    def _run(self, evaluation: Evaluation, warm_up: bool = False) -> EvaluationResult:
+        result = evaluation.run(warm_up=warm_up)
+        finite = np.isfinite(result.score_per_clip)
+        if not finite.all() or not np.isfinite(result.loss):
+            raise ConfigurationError(
+                f"expected finite numbers of {self.checkpoint.name}, found a loss of {result.loss} and no score of "
+                f"{(~finite).sum()} of {len(finite)} clips: its weights or its inputs hold NaN, or --precision "
+                f"{evaluation.args.precision} is too coarse for it"
+            )
+        return result
 
     def _answered(self, result: EvaluationResult) -> dict[str, Any]:
         """Return coverage, risk and scores of the clips that are answered; the latter are None if there are none."""
@@ -129,7 +158,7 @@ class ModelEvaluation:
             "task": "translation",
             "split": self.split,
             "n": len(result.references),
-            "data_hash": hash_clips(self.clips.test),
+            "data_hash": self.clips.data_hash,
             "loss": result.loss,
             **scores,
             "confidence": CONFIDENCE,
@@ -146,8 +175,9 @@ class ModelEvaluation:
             "versions": versions(),
         }
 
-    def _write(self, result: EvaluationResult, metrics: dict[str, Any]) -> None:
-        args, folder = self.evaluation.args, self.folder
+    def write(self, scored: Scored) -> None:
+        """Write all files of the model but `report.json` and `report.csv`."""
+        args, folder, result, metrics = self.evaluation.args, self.folder, scored.result, scored.metrics
         write_json(folder / METRICS, metrics)
         write_predictions(folder / PREDICTIONS, prediction_rows(result))
         times = zip(result.video_ids, result.latencies, strict=True)

@@ -13,6 +13,7 @@ from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.evaluation.abstention import risk_coverage_curve
 from hf_slt.evaluation.checkpoint_reports import PER_LENGTH, PER_SIGNER
 from hf_slt.evaluation.inline_images import data_address, frame_strip, image_address, weight_row
+from hf_slt.evaluation.length_bins import length_unit, sentence_length
 from hf_slt.evaluation.pairs import edit_counts
 from hf_slt.evaluation.pose_drawing import draw_poses
 from hf_slt.evaluation.report_page import (
@@ -34,9 +35,9 @@ from hf_slt.training.evaluation_result import EvaluationResult
 
 LENGTHS, ATTENTION, RISK_COVERAGE = "length.png", "attention.png", "risk_coverage.png"
 _COLUMNS = 10  # frames shown of a clip
+_PHOENIX_SCORES = ("bleu1", "bleu2", "bleu3", "bleu", "rouge_l", "wer", "chrf")
 _SIDE = 72  # pixels of a frame shown
 _MAX_TOKENS = 40  # tokens shown of a clip
-_UNSPACED = ("zh", "ja-mecab", "char")  # BLEU tokenizers of text without spaces between words
 _TEXTS = {
     LENGTHS: ("Length", "Length of the predictions over that of the references, and the score of sentences by length."),
     RISK_COVERAGE: (
@@ -78,9 +79,9 @@ def write_pictures(folder: Path, evaluation: Evaluation, result: EvaluationResul
         MissingDependencyError: matplotlib is not installed.
         ConfigurationError: A file cannot be written.
     """
-    scores = sentence_chrf(result.sentences, result.references)
-    unit = "characters" if evaluation.tokenize in _UNSPACED else "words"
-    lengths = [[_length(text, unit) for text in texts] for texts in (result.sentences, result.references)]
+    scores = sentence_chrf(*result.compared)
+    unit = length_unit(result.references)
+    lengths = [[sentence_length(text, unit) for text in texts] for texts in (result.sentences, result.references)]
     plot_lengths(folder / LENGTHS, *lengths, scores, unit)
     curve = risk_coverage_curve(result.score_per_clip, result.risks)
     answered = result.answered
@@ -94,11 +95,6 @@ def write_pictures(folder: Path, evaluation: Evaluation, result: EvaluationResul
     if maps:
         plot_attention(folder / ATTENTION, maps)
     return [folder / name for name in (LENGTHS, RISK_COVERAGE, *([ATTENTION] if maps else []))]
-
-
-def _length(text: str, unit: str) -> int:
-    words = text.split()
-    return len(words) if unit == "words" else sum(map(len, words))
 
 
 def _attention_maps(evaluation: Evaluation, result: EvaluationResult, scores: np.ndarray) -> list[AttentionMap]:
@@ -153,7 +149,7 @@ def write_report_page(
     Raises:
         ConfigurationError: The file cannot be written.
     """
-    scores = sentence_chrf(result.sentences, result.references)
+    scores = sentence_chrf(*result.compared)
     groups = choose_examples(scores, result.references)
     examples, has_attention = [], True
     for kind, indices in groups.items():
@@ -182,16 +178,27 @@ def _tables(folder: Path, result: EvaluationResult, metrics: Mapping[str, Any]) 
         table_of_csv("By length of the reference", folder / PER_LENGTH),
         table_of_scores("By whether the sentence was in the training text", "sentences", seen),
         table_of_scores("With streams blanked", "streams", result.ablation),
+        _phoenix_table(metrics.get("phoenix_legacy")),
     ]
     return [table for table in tables if table is not None]
+
+
+def _phoenix_table(scores: Mapping[str, Any] | None) -> Table | None:
+    """Return the scores of `--phoenix-legacy` in a table of their own; None without them."""
+    if not scores:
+        return None
+    # BLEU-4 has one label, and this table one definition of it.
+    renamed = {("bleu" + name[5:] if name.startswith("bleu4") else name): value for name, value in scores.items()}
+    title = "As older papers on PHOENIX score: not to be compared with the scores above"
+    return table_of_scores(title, "text", {"lower case, not tokenized": renamed}, _PHOENIX_SCORES)
 
 
 def _example(
     kind: str, index: int, result: EvaluationResult, chrf: float, view: ClipView, evaluation: Evaluation
 ) -> Example:
     prediction, reference = result.sentences[index], result.references[index]
-    marked, expected = mark_differences(prediction, reference)
-    ((edits, length),) = edit_counts([prediction], [reference], "char")
+    marked, expected = mark_differences(prediction, reference, result.lowercase)
+    ((edits, length),) = edit_counts(*([texts[index]] for texts in result.compared), "char")
     known = {
         "chrF": f"{chrf:.1f}",
         "CER": f"{100 * edits / max(1, length):.1f} %",

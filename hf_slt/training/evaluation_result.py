@@ -25,6 +25,7 @@ class EvaluationResult:
         loss: Loss per target token.
         signers: N names, None where a signer is not known; the field is None if the corpus knows none.
         ablation: Name of the case ("all streams", "without face", ...) -> scores; empty if not measured.
+        lowercase: Whether sentences are compared in lower case (`--lowercase`), as in all other scores.
         threshold: With `--abstain`, clips with a smaller score are not answered; None without it.
     """
 
@@ -37,12 +38,21 @@ class EvaluationResult:
     loss: float
     signers: list[str | None] | None = None
     ablation: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lowercase: bool = False
     threshold: float | None = None
+
+    @property
+    def compared(self) -> tuple[list[str], list[str]]:
+        """The predicted and the reference sentences as they are scored."""
+        if not self.lowercase:
+            return self.sentences, self.references
+        sentences, references = ([text.lower() for text in texts] for texts in (self.sentences, self.references))
+        return sentences, references
 
     @property
     def risks(self) -> np.ndarray:
         """`(N,)` float64: character error rate of each sentence in percent, 100 at most."""
-        edits, lengths = edit_counts(self.sentences, self.references, "char").T
+        edits, lengths = edit_counts(*self.compared, "char").T
         return np.minimum(100.0 * edits / np.maximum(lengths, 1), 100.0)
 
     @property

@@ -86,14 +86,14 @@ def count_overlap(clips: datasets.Dataset, splits: Mapping[str, Any]) -> dict[st
         splits: Members of the splits of the run; empty if unknown.
 
     Returns:
-        `video_ids`: clips of the same name; `groups`: clips of the same signer, sentence and video, None if the record
-        of the run is of a version that did not write them. None if nothing is known.
+        `video_ids`: clips of the same name; `groups`: clips of the same signer, sentence and video, None where that is
+        not known: the metadata of the clips, or the record of the run, names no videos. None if nothing is known.
     """
     if not splits:
         return None
     counts: dict[str, int | None] = {kind: len(found) for kind, found in shared_clips(clips, splits).items()}
-    recorded = all("groups" in splits[split] for split in KNOWN_SPLITS if split in splits)
-    return counts if recorded or not any(clip_groups(clips)) else counts | {"groups": None}
+    recorded = any(splits.get(split, {}).get("groups") for split in KNOWN_SPLITS)
+    return counts if recorded and any(clip_groups(clips)) else counts | {"groups": None}
 
 
 def overlap_problems(clips: datasets.Dataset, splits: Mapping[str, Any], of_model: str = "") -> list[Problem]:
@@ -118,12 +118,13 @@ def overlap_problems(clips: datasets.Dataset, splits: Mapping[str, Any], of_mode
     return problems
 
 
-def check_overlap(models: Sequence[Any], corpora: Sequence[datasets.Dataset]) -> None:
+def check_overlap(models: Sequence[Any], corpora: Sequence[datasets.Dataset], allow_overlap: bool = False) -> None:
     """Refuse clips that a model was trained or selected on.
 
     Args:
         models: The models: `name`, `path`, `splits`.
         corpora: The clips of each.
+        allow_overlap: Warn of such clips, do not refuse them.
 
     Raises:
         DataContractError: There are such clips; the message lists all of them.
@@ -132,7 +133,10 @@ def check_overlap(models: Sequence[Any], corpora: Sequence[datasets.Dataset]) ->
     for model, clips in zip(models, corpora, strict=True):
         if not model.splits:
             logger.warning(f"no {SPLITS} beside {model.path}: clips that it was trained on are not recognised")
-        problems += overlap_problems(clips, model.splits, f" of {model.name}" if len(models) > 1 else "")
+        if allow_overlap:
+            warn_of_overlap(model.name, clips, model.splits)
+        else:
+            problems += overlap_problems(clips, model.splits, f" of {model.name}" if len(models) > 1 else "")
     if problems:
         raise DataContractError(problems, headline=_HEADLINE)
 

@@ -6,6 +6,7 @@ paths of the machine, and writes the token of `--hub_token` into `training_args.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import tempfile
@@ -13,19 +14,21 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi
+from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi
 from transformers.trainer_utils import HubStrategy, SaveStrategy
 from transformers.utils import PushInProgress
 
 from hf_slt.errors import HfSltError
-from hf_slt.hub.contents import check_model, stage_model
+from hf_slt.hub.contents import PUBLISHED_SETTINGS, check_model, stage_model
 from hf_slt.hub.errors import hub_errors
 from hf_slt.hub.push import PushedModel, find_token, upload_model
 from hf_slt.model_card import write_model_card
+from hf_slt.model_card.run_files import read_object
 
 logger = logging.getLogger(__name__)
 
 _LATER = "nothing was pushed to the hub (the model is in {0}; scripts/push_model.py pushes it)"
+_PICKLE = "training_args.bin"
 # Argument of transformers' create_model_card -> fact of the card.
 _FACTS = {
     "model_name": "name",
@@ -62,13 +65,36 @@ class Publishing:
         with hub_errors(name, token):
             super().init_hf_repo(token=token, **kwargs)
 
-    def create_model_card(self, **facts: Any) -> None:
+    def create_model_card(
+        self,
+        language: str | None = None,
+        license: str | None = None,
+        tags: Any = None,
+        model_name: str | None = None,
+        finetuned_from: str | None = None,
+        tasks: Any = None,
+        dataset_tags: str | list[str] | None = None,
+        dataset: str | list[str] | None = None,
+        dataset_args: Any = None,
+        **more: Any,
+    ) -> None:
         """Write the card of the run, README.md in its folder, unless a person wrote one.
 
         Args:
-            facts: `model_name`, `language`, `license`, `dataset`, `dataset_tags` and `finetuned_from` of transformers'
-                method; what else it takes has no place in this card.
+            language: Language of the sentences.
+            license: Licence of the model.
+            tags: Has no place in this card, as `tasks`, `dataset_args` and `more`.
+            model_name: Name of the model.
+            finetuned_from: The model on the hub that this one started from.
+            tasks: See `tags`.
+            dataset_tags: The data sets on the hub.
+            dataset: Name of the data.
+            dataset_args: See `tags`.
+            more: See `tags`.
         """
+        facts = {"language": language, "license": license, "tags": tags, "model_name": model_name}
+        facts |= {"finetuned_from": finetuned_from, "tasks": tasks, "dataset_tags": dataset_tags, "dataset": dataset}
+        facts |= {"dataset_args": dataset_args, **more}
         if not self.is_world_process_zero():
             return
         if left_out := sorted(name for name, value in facts.items() if value is not None and name not in _FACTS):
@@ -146,7 +172,9 @@ class Publishing:
             return
         if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
             name = "last-checkpoint" if strategy == HubStrategy.CHECKPOINT else checkpoint.name
-            jobs.append(self._upload_checkpoint(checkpoint, name, f"{message}, checkpoint"))
+            api = HfApi(token=self._token)
+            place = (self.hub_model_id, name, self.args.hub_revision, f"{message}, checkpoint")
+            jobs.append(api.run_as_future(_upload_checkpoint, api, checkpoint, *place))
         for job in jobs:
             job.add_done_callback(self._report)
         if busy:
@@ -177,21 +205,28 @@ class Publishing:
         job.add_done_callback(lambda _: shutil.rmtree(staged, ignore_errors=True))
         return job
 
-    def _upload_checkpoint(self, checkpoint: Path, name: str, message: str) -> Future:
-        """Upload all that a run is resumed from; `training_args.bin`, a pickle, is not read for that."""
-        return HfApi(token=self._token).upload_folder(
-            repo_id=self.hub_model_id,
-            folder_path=checkpoint,
-            path_in_repo=name,
-            commit_message=message,
-            ignore_patterns=["training_args.bin"],
-            revision=self.args.hub_revision,
-            run_as_future=True,
-        )
-
     def _report(self, job: Future) -> None:
         if error := job.exception():
             logger.warning(f"{_LATER.format(self.args.output_dir)}: {error}")
+
+
+def _upload_checkpoint(
+    api: HfApi, checkpoint: Path, repo: str, name: str, revision: str | None, message: str
+) -> CommitInfo:
+    """Upload all that a run is resumed from; `training_args.bin`, a pickle, is not read for that."""
+    paths = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and path.name != _PICKLE]
+    operations = [
+        CommitOperationAdd(f"{name}/{path.relative_to(checkpoint).as_posix()}", _public(path)) for path in paths
+    ]
+    return api.create_commit(repo, operations, commit_message=message, revision=revision)
+
+
+def _public(path: Path) -> str | bytes:
+    """Return a file of a checkpoint for the upload; settings without the folders of this machine."""
+    clean = PUBLISHED_SETTINGS.get(path.name)
+    if clean is None:
+        return str(path)
+    return f"{json.dumps(clean(read_object(path)), indent=2)}\n".encode()
 
 
 def _card_info(facts: dict[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import datasets
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.evaluation.bootstrap import bootstrap_intervals
+from hf_slt.evaluation.bootstrap import INTERVAL_METRICS, bootstrap_intervals
 from hf_slt.evaluation.reports import format_pairs, write_json, write_predictions
 from hf_slt.training.checkpoints import RUN_CONFIG
 from hf_slt.training.evaluation_provenance import hash_clips
@@ -57,13 +58,12 @@ def with_intervals(
     resamples: int,
     seed: int,
     lowercase: bool = False,
+    names: Sequence[str] = INTERVAL_METRICS,
 ) -> dict[str, Any]:
-    """Add the bootstrap interval of each main score, of `CONFIDENCE`, as `<score>_interval: [low, high]`."""
+    """Add the bootstrap interval of scores, of `CONFIDENCE`, as `<score>_interval: [low, high]`."""
     if not resamples:
         return metrics
-    intervals = bootstrap_intervals(
-        predictions, references, tokenize, resamples, seed, confidence=CONFIDENCE, lowercase=lowercase
-    )
+    intervals = bootstrap_intervals(predictions, references, tokenize, resamples, seed, CONFIDENCE, names, lowercase)
     return {**metrics, **{f"{name}_interval": [round(v, 4) for v in bounds] for name, bounds in intervals.items()}}
 
 

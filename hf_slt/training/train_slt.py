@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 # What fits the demo corpus and two CPU cores: one computes, one reads. Flags and a --config file win over it.
 DEMO_PRESET: dict[str, Any] = {
+    "language": "es",
     "num_threads": 1,
     "dataloader_num_workers": 1,
     "image_size": 32,

@@ -7,10 +7,14 @@ import sys
 
 import pytest
 from factories import write_index
+from safetensors.torch import load_file, save_file
 from script_runs import SENTENCES, SPLITS, data_flags, read_csv, read_json, run_main
 
 import hf_slt
 from hf_slt.data.tokenization import train_unigram_tokenizer
+from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.abstention import OperatingPoint
+from hf_slt.training import evaluation_outputs
 
 TABLES = ["latency.csv", "metrics.json", "per_length.csv", "predictions.csv", "risk_coverage.csv"]
 HAS_PLOTS = importlib.util.find_spec("matplotlib") is not None
@@ -132,6 +136,10 @@ def test_two_evaluations_differ_in_nothing_but_the_times(trained, flags, corpus,
         same = (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
         assert same or name == "latency.csv", name
     assert str(tmp_path) not in (tmp_path / "first" / "metrics.json").read_text()
+    legacy = read_json(tmp_path / "first" / "metrics.json")["phoenix_legacy"]
+    low, high = legacy["wer_interval"]
+    assert low <= legacy["wer"] <= high and "bleu4_interval" in legacy
+    assert "As older papers on PHOENIX score" in (tmp_path / "first" / "report.html").read_text(encoding="utf-8")
 
 
 def test_metrics_tell_what_they_came_from(trained, flags, tmp_path, monkeypatch, caplog):
@@ -148,7 +156,7 @@ def test_metrics_tell_what_they_came_from(trained, flags, tmp_path, monkeypatch,
     expected = {
         "model": "run", "runtime": "torch", "task": "translation", "split": "test", "n": 2, "confidence": 0.95,
         "resamples": 10, "seed": 42, "tokenize": "zh", "lowercase": True, "language": "zh", "skipped_clips": 0,
-        "overlap": {"video_ids": 0, "groups": 0},
+        "overlap": {"video_ids": 0, "groups": None},
         "decoding": {"num_beams": 3, "length_penalty": 0.5, "no_repeat_ngram_size": 2, "max_new_tokens": 5},
     }  # fmt: skip
     assert {name: metrics[name] for name in expected} == expected
@@ -177,14 +185,56 @@ def test_abstention_is_calibrated_on_other_clips(trained, corpus, flags, tmp_pat
     answered = [float(row["score"]) >= found["threshold"] for row in rows]
     assert [row["abstained"] for row in rows] == [str(int(not is_answered)) for is_answered in answered]
     assert found["coverage"] == sum(answered) / 2 and (found["scores"] is None) == (not any(answered))
+    earlier = {name: (tmp_path / "eval" / name).read_bytes() for name in FILES}
     error = refused(capsys, [*one, "--abstain", 100])
     assert "expected --calibration-index FILE with --abstain, the validation split of the run, found none" in error
     error = refused(capsys, [*one, "--abstain", 0, *calibration])
     assert "threshold reaches on the 1 calibration clips, found 0; the lowest is" in error
     error = refused(capsys, [*one, "--abstain", 5, "--calibration-index", corpus.indexes["test"]])
     assert "each clip in one split" in error and SPLITS["test"][0] in error
-    error = refused(capsys, [*one, "--abstain", 5, "--calibration-index", corpus.indexes["train"]])
-    assert "a threshold cannot be chosen on training clips" in error and "train split of run" in error
+    for allowed in ([], ["--allow-overlap"]):
+        error = refused(capsys, [*one, "--abstain", 5, "--calibration-index", corpus.indexes["train"], *allowed])
+        assert "a threshold cannot be chosen on training clips" in error and "train split of run" in error
+    assert earlier == {name: (tmp_path / "eval" / name).read_bytes() for name in FILES}, "a failure deletes nothing"
+
+
+def test_a_failure_of_any_model_comes_before_the_files_of_an_earlier_evaluation_go(
+    trained, checkpoints, corpus, flags, tmp_path, capsys, monkeypatch
+):
+    several = ["--checkpoint", *checkpoints, *flags, "--output-dir", tmp_path / "eval"]
+    run_main("eval_slt", several)
+    earlier = {name: (tmp_path / "eval" / name).read_bytes() for name in names_in(tmp_path / "eval")}
+    calls = []
+
+    def choose(scores, risks, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise ConfigurationError("no threshold of the second model")
+        return OperatingPoint(-1.0, 1.0, 0.0)
+
+    monkeypatch.setattr(evaluation_outputs, "choose_threshold", choose)
+    error = refused(capsys, [*several, "--abstain", 5, "--calibration-index", corpus.indexes["validation"]])
+    assert "no threshold of the second model" in error and calls == [5, 5]
+    damaged = shutil.copytree(trained.folder, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoint-*"))
+    (damaged / "model.safetensors").write_text("{")
+    one = [*flags, "--output-dir", tmp_path / "eval"]
+    assert "which does not load" in refused(capsys, ["--checkpoint", damaged, *one])
+    weights = load_file(trained.folder / "model.safetensors")
+    save_file({name: w * float("nan") for name, w in weights.items()}, damaged / "model.safetensors", {"format": "pt"})
+    error = refused(capsys, ["--checkpoint", damaged, *one])
+    assert "expected finite numbers of run, found a loss of nan and no score of 2 of 2 clips" in error
+    assert "expected --seed of 0 or more, found -3" in refused(capsys, [*several, "--seed", -3])
+    assert earlier == {name: (tmp_path / "eval" / name).read_bytes() for name in names_in(tmp_path / "eval")}
+
+
+def test_problems_of_model_tokenizer_and_places_are_named_at_once(trained, flags, tmp_path, capsys):
+    argv = [*flags, "--checkpoint", tmp_path / "none", "--tokenizer", tmp_path / "nowhere", "--language", "zh"]
+    argv += ["--output-dir", tmp_path / "eval", "--output-csv", tmp_path / "x.csv", "--report", tmp_path / "x.csv"]
+    error = refused(capsys, argv)
+    assert f"found no config.json in {tmp_path / 'none'}" in error
+    assert re.search(f"expected a tokenizer in --tokenizer .*, found '{tmp_path / 'nowhere'}'", error)
+    assert f"expected another file in --report, found {tmp_path / 'x.csv'}, which is that of --output-csv" in error
+    assert not (tmp_path / "eval").exists()
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ def trained_workspace(tmp_path_factory):
         enter(patch, root)
         for folder in TRAINED:
             run(next(words for words in commands if words[:2] == ["accelerate", "launch"] and folder in words))
+    shutil.copytree(root / "runs/demo", root / "runs/demo_seed1")
     return root
 
 

@@ -68,6 +68,42 @@ def test_compare_runs_prints_a_table_and_writes_json(table, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == comparison
 
 
+def test_compare_runs_takes_the_settings_of_the_folders(table, tmp_path, capsys):
+    folders = []
+    for name, settings in (("a", {"tokenize": "none"}), ("b", {"tokenize": "none", "lowercase": True})):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "predictions.csv").write_text(TABLE.replace("\t", ","), encoding="utf-8")
+        (folder / "metrics.json").write_text(json.dumps(settings), encoding="utf-8")
+        folders.append(folder)
+    flags = ["--metric", "bleu", "--resamples", "5", "--json", "-"]
+    found = []
+    for more in ([], ["--no-lowercase", "--language", "zh"], ["--tokenize", "intl"]):
+        run_main("compare_runs", [*folders, *flags, *more])
+        comparison = json.loads(capsys.readouterr().out)
+        found.append((comparison["tokenize"], comparison["lowercase"]))
+    assert found == [("none", True), ("zh", False), ("intl", True)]
+
+
+def test_compare_runs_reads_any_table(tmp_path, capsys):
+    table, metadata = tmp_path / "system.txt", tmp_path / "meta.csv"
+    table.write_text("clip#hyp#ref\n1#a, b#c\n", encoding="utf-8")
+    metadata.write_text("id,clip,who\n9,1,ana\n", encoding="utf-8")
+    columns = [
+        "--id-column",
+        "clip",
+        "--prediction-column",
+        "hyp",
+        "--reference-column",
+        "ref",
+        "--signer-column",
+        "who",
+    ]
+    more = ["--delimiter", "#", "--metadata-csv", metadata, "--resamples", "5", "--json", "-"]
+    run_main("compare_runs", [table, table, *columns, *more])
+    assert [row["group"] for row in json.loads(capsys.readouterr().out)["per_signer"]] == ["ana"]
+
+
 def test_compare_runs_refuses_other_clips(table, tmp_path, capsys):
     other = tmp_path / "other.tsv"
     other.write_text(TABLE.replace("\n2\t", "\n9\t"), encoding="utf-8")

@@ -120,6 +120,11 @@ def test_a_book_of_a_loop_is_cut():
         ({}, []),
         ({"overlap": None}, ["is not known"]),
         ({"overlap": {"video_ids": 3, "groups": 2}}, ["3 have the id .*, 2 the same signer, text and video"]),
+        (
+            {"overlap": {"video_ids": 3, "groups": None}},
+            [r"3 have the id .* split \(how many the same .*: not known: .* no column video\)\. The scores"],
+        ),
+        ({"overlap": {"video_ids": 0, "groups": None}}, []),
         ({"skipped_clips": 4}, ["4 clips were not usable"]),
     ],
 )
@@ -128,6 +133,23 @@ def test_what_speaks_against_the_scores_stands_at_the_top(changed, found):
     assert len(warnings) == len(found)
     assert all(re.search(pattern, warning) for pattern, warning in zip(found, warnings, strict=True))
     assert ('class="alarm"' in page({**METRICS, **changed})) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "text"),
+    [
+        ({"video_ids": 3, "groups": 2}, "3 by their id; by signer, text and video: 2"),
+        (
+            {"video_ids": 0, "groups": None},
+            "0 by their id; by signer, text and video: not known: the metadata, here or of the training run, has no "
+            "column video",
+        ),
+        (None, "not known"),
+    ],
+)
+def test_facts_tell_what_is_shared_and_what_is_not_known_of_it(overlap, text):
+    assert dict(facts({**METRICS, "overlap": overlap}))["clips shared with training or validation"] == text
+    assert text in page({**METRICS, "overlap": overlap})
 
 
 def test_facts_say_what_is_known_of_an_abstention():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ def test_json_keeps_order_and_accents_and_takes_numpy(tmp_path):
     assert path.read_text(encoding="utf-8").startswith('{\n  "b": 0.5,\n  "a": [')
     assert '"ñ": "x"' in path.read_text(encoding="utf-8")
     assert json.loads(path.read_text(encoding="utf-8")) == {"b": 0.5, "a": [0, 1], "ñ": "x", "n": 3}
+
+
+def test_what_is_no_finite_number_is_null(tmp_path):
+    values = [math.nan, -math.inf, np.float32("inf"), (np.float64("nan"), 1.5), np.array([[1.0, np.nan]])]
+    write_json(tmp_path / "m.json", {"loss": math.nan, "others": values, "on": True})
+    text = (tmp_path / "m.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "loss": None, "others": [None, None, None, [None, 1.5], [[1.0, None]]], "on": True,
+    }  # fmt: skip
 
 
 def test_json_that_fails_leaves_the_old_file_and_no_other(tmp_path):

@@ -1,13 +1,15 @@
 """Two systems on the same clips: matched by id, refused where they differ, broken down by signer and length."""
 
+import dataclasses
+
 import pytest
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.comparison_text import format_comparison
 from hf_slt.evaluation.corpus_statistics import collect_statistics
-from hf_slt.evaluation.run_comparison import RunMismatchError, compare_outputs, read_output, read_signers
-from hf_slt.evaluation.score_files import ScoreFileError
+from hf_slt.evaluation.run_comparison import compare_outputs
 from hf_slt.evaluation.significance import compare_systems
+from hf_slt.evaluation.system_outputs import RunMismatchError, SystemOutput, read_output
 
 LONG = "uno dos tres cuatro cinco seis siete"
 ROWS = {"a": ("hola", "hola", "ana"), "b": ("sí", "no", "ana"), "c": (LONG, LONG, "ben"), "d": ("x", LONG, "")}
@@ -55,15 +57,67 @@ def test_tables_by_signer_and_by_length(systems):
     assert list(everything["per_length"][0]) == ["group", "n", "bleu", "chrf", "cer", "wer"]
 
 
-def test_signers_of_the_metadata_or_none(systems, tmp_path):
-    path = tmp_path / "meta.csv"
-    path.write_text("id;who\na;x\nb;x\nc;x\nd;x\nother;y\n", encoding="utf-8")
-    signers = read_signers(path, "who")
+def test_signers_of_the_metadata(systems):
+    signers = {"c": "x", "b": "y", "a": "x", "other": "z"}
     comparison = compare_outputs(*systems, ["wer"], resamples=5, signers=signers)
-    assert [(row["group"], row["n"]) for row in comparison["per_signer"]] == [("x", 4)]
-    assert compare_outputs(*systems, ["wer"], resamples=5, signers={})["per_signer"] == []
-    with pytest.raises(ScoreFileError, match=r"a column 'signer'\n    found:    \['id', 'who'\]\n.*--signer-column"):
-        read_signers(path)
+    assert [(row["group"], row["n"]) for row in comparison["per_signer"]] == [("x", 2), ("y", 1), ("", 1)]
+    assert "the signers of 1 of the 4 clips are not known" in format_comparison(comparison)
+    comparison = compare_outputs(*systems, ["wer"], resamples=5, signers=dict.fromkeys("abcd", "x"))
+    assert "not known" not in format_comparison(comparison)
+    for unknown, found in (({"A": "x"}, "; it has 'A'"), ({}, "")):
+        message = f"the metadata\n    expected: the signers .*\n    found:    none of the 4, such as 'a'{found}\n"
+        with pytest.raises(RunMismatchError, match=message):
+            compare_outputs(*systems, signers=unknown)
+
+
+def test_signers_are_in_the_order_of_their_names():
+    signers = {"a": "zoe", "b": "", "c": "10", "d": "Eva"}
+    system = SystemOutput("x", dict.fromkeys("abcd", "sí"), dict.fromkeys("abcd", "no"), signers)
+    comparison = compare_outputs(system, system, ["wer"], resamples=5)
+    assert [row["group"] for row in comparison["per_signer"]] == ["10", "Eva", "zoe", ""]
+    nobody = dataclasses.replace(system, signers={})
+    assert compare_outputs(nobody, nobody, ["wer"], resamples=5)["per_signer"] == []
+    assert len(compare_outputs(nobody, system, ["wer"], resamples=5)["per_signer"]) == 4
+
+
+def test_runs_that_disagree_on_a_signer_are_refused(systems):
+    one, two = systems
+    two = dataclasses.replace(two, signers=two.signers | {"c": "eva"})
+    message = "1 problem\n1. c\n    expected: 'ben', the signer in .*one.csv\n    found:    'eva' in .*two.csv"
+    with pytest.raises(RunMismatchError, match=message):
+        compare_outputs(one, two)
+    assert compare_outputs(one, two, ["wer"], resamples=5, signers={"c": "eva"})["per_signer"][0]["group"] == "eva"
+
+
+def test_the_settings_are_those_that_both_were_scored_with(systems):
+    one, two = systems
+    settings = {"tokenize": "none", "lowercase": True}
+    one = dataclasses.replace(one, settings=settings)
+    for other in (two, dataclasses.replace(two, settings=settings)):
+        for pair in ((one, other), (other, one)):
+            comparison = compare_outputs(*pair, ["bleu"], resamples=5)
+            assert (comparison["tokenize"], comparison["lowercase"]) == ("none", True)
+            assert "case:lc|eff:no|tok:none" in comparison["signature"]
+    told = compare_outputs(one, two, ["bleu"], "intl", False, resamples=5)
+    assert (told["tokenize"], told["lowercase"]) == ("intl", False)
+    two = dataclasses.replace(two, settings={"tokenize": "13a", "lowercase": False})
+    with pytest.raises(RunMismatchError) as caught:
+        compare_outputs(one, two)
+    assert [(p.where, p.found.split(" in ")[0]) for p in caught.value.problems] == [
+        ("tokenize", "'none'"), ("lowercase", "True"),
+    ]  # fmt: skip
+    with pytest.raises(RunMismatchError, match=r"1 problem\n1. lowercase\n(.*\n)*.*--no-lowercase"):
+        compare_outputs(one, two, tokenize="13a")
+    assert compare_outputs(one, two, ["bleu"], "13a", False, resamples=5)["tokenize"] == "13a"
+
+
+def test_lengths_of_chinese_are_in_characters():
+    texts = {"a": "明天北方下雨", "b": "今天"}
+    system = SystemOutput("x", texts, texts, {})
+    comparison = compare_outputs(system, system, ["cer"], resamples=5)
+    assert comparison["length_unit"] == "characters"
+    assert [row["group"] for row in comparison["per_length"]] == ["1-5", "6-10"]
+    assert "\ncharacters  clips  score" in format_comparison(comparison)
 
 
 def test_other_clips_are_refused_or_left_out(tmp_path):
@@ -97,30 +151,6 @@ def test_nothing_in_common(tmp_path):
         RunMismatchError, match="1 problem\n1. .*\n    expected: clips that both have\n    found:    none"
     ):
         compare_outputs(one, two, intersect=True)
-
-
-def test_a_folder_holds_its_predictions(tmp_path):
-    write(tmp_path / "predictions.csv", ROWS, "name,prediction,reference")
-    assert read_output(tmp_path).predictions["c"] == LONG
-    assert read_output(tmp_path).signers == {}
-    (tmp_path / "seed1").mkdir()
-    write(tmp_path / "seed1" / "predictions.csv", ROWS)
-    (tmp_path / "predictions.csv").rename(tmp_path / "test_predictions.csv")
-    with pytest.raises(ScoreFileError, match="seed1/predictions.csv', '.*test_predictions.csv'.*\n.*name one of them"):
-        read_output(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ScoreFileError, match=r"found:    none\n    fix:      evaluate the model first"):
-        read_output(tmp_path / "empty")
-
-
-def test_all_that_is_wrong_with_a_table(tmp_path):
-    path = tmp_path / "one.csv"
-    path.write_text("clip,prediction,reference\na,x,\na,y,z\n", encoding="utf-8")
-    with pytest.raises(ScoreFileError, match=r"a column 'video_id' or 'id' or 'name'\n(.*\n)*.*--id-column"):
-        read_output(path)
-    with pytest.raises(ScoreFileError) as caught:
-        read_output(path, id_column="clip")
-    assert [problem.found for problem in caught.value.problems] == ["empty text ''", "'a' again"]
 
 
 def test_the_text_is_a_table(systems):

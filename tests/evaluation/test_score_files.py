@@ -23,6 +23,9 @@ def write(tmp_path, name, content):
         ("a.csv", 'id,prediction,reference\n1,"sí, ya",no; no\n2,b,c'),
         ("a.csv", 'reference;x;prediction\nno; no;1;"sí, ya"\n'.replace("no; no", '"no; no"') + "c;2;b\n"),
         ("a.txt", "prediction\treference\nsí, ya\tno; no\nb\tc\n"),
+        ("a.csv", "id|prediction|reference\n1|sí, ya|no; no\n2|b|c\n"),
+        ("a.csv", 'prediction,reference\r"sí, ya",no; no\rb,c\r'),
+        ("a.tsv", "prediction\treference\rsí, ya\tno; no\rb\tc"),
     ],
 )
 def test_what_people_write(tmp_path, name, content):
@@ -101,6 +104,21 @@ def test_every_ragged_row_and_every_empty_reference_is_named(tmp_path, name):
     with pytest.raises(ScoreFileError, match=r"2 problems\n1. .*b.tsv, line 3\n    expected: a reference") as caught:
         read_pairs(path)
     assert caught.value.problems[1].found == "empty text ' '"
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_an_empty_line_between_others_is_called_so(tmp_path, name, separator):
+    path = write(tmp_path, name, "prediction,reference\na,b\n\nc,d\n".replace(",", separator))
+    message = "line 3\n    expected: 2 cells\n    found:    an empty line\n    fix:      delete the line"
+    with pytest.raises(ScoreFileError, match=f"1 problem\n.*{message}"):
+        read_pairs(path)
+
+
+def test_one_column_cannot_be_both_sides(tmp_path):
+    path = write(tmp_path, "a.csv", "prediction,reference\na,b\n")
+    message = "found:    'reference' for --prediction-column and --reference-column"
+    with pytest.raises(ScoreFileError, match=f"1 problem\n.*\n.*a column of its own for each\n    {message}"):
+        read_pairs(path, "Reference")
 
 
 def test_delimiters(tmp_path):

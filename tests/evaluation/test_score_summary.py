@@ -3,9 +3,14 @@
 import pytest
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.evaluation.bootstrap import INTERVAL_METRICS, bootstrap_intervals
+from hf_slt.evaluation.bootstrap import INTERVAL_METRICS, bootstrap_intervals, statistics_intervals
+from hf_slt.evaluation.corpus_statistics import collect_statistics
 from hf_slt.evaluation.score_summary import summarise_scores
-from hf_slt.evaluation.translation_scores import compute_phoenix_legacy, compute_translation_metrics
+from hf_slt.evaluation.translation_scores import (
+    PHOENIX_LEGACY_SCORES,
+    compute_phoenix_legacy,
+    compute_translation_metrics,
+)
 
 PREDICTIONS = ["no No no no no no", "La casa es azul.", ""]
 REFERENCES = ["no", "la casa es azul.", "sí"]
@@ -22,7 +27,11 @@ def test_scores_intervals_and_settings():
     assert (summary["resamples"], summary["seed"], summary["confidence"]) == (50, 3, 0.95)
     legacy = compute_phoenix_legacy(PREDICTIONS, REFERENCES)
     assert summary["phoenix_legacy"]["rouge_l"] == round(legacy["rouge_l"], 4)
-    assert set(summary["phoenix_legacy"]) == set(legacy)
+    names = ("none", True, PHOENIX_LEGACY_SCORES)
+    intervals = statistics_intervals(collect_statistics(PREDICTIONS, REFERENCES, *names), resamples=50, seed=3)
+    low, high = intervals["rouge_l"]
+    assert low < high and summary["phoenix_legacy"]["rouge_l_interval"] == [round(low, 4), round(high, 4)]
+    assert set(summary["phoenix_legacy"]) == set(legacy) | {f"{name}_interval" for name in PHOENIX_LEGACY_SCORES}
 
 
 @pytest.mark.parametrize(("lowercase", "loops"), [(False, 0), (True, 1)])
@@ -32,8 +41,10 @@ def test_the_number_of_loops_is_that_of_the_share(lowercase, loops):
 
 
 def test_without_resamples_there_are_no_intervals():
-    summary = summarise_scores(PREDICTIONS, REFERENCES, resamples=0)
-    assert [name for name in summary if name.endswith("_interval")] == []
-    assert set(INTERVAL_METRICS) < set(summary) and "phoenix_legacy" not in summary
+    summary = summarise_scores(PREDICTIONS, REFERENCES, resamples=0, phoenix_legacy=True)
+    legacy = summary.pop("phoenix_legacy")
+    assert [name for name in (*summary, *legacy) if name.endswith("_interval")] == []
+    assert set(INTERVAL_METRICS) < set(summary)
+    assert "phoenix_legacy" not in summarise_scores(PREDICTIONS, REFERENCES, resamples=0)
     with pytest.raises(ConfigurationError, match="of 0 or more, found -1 and 0"):
         summarise_scores(PREDICTIONS, REFERENCES, resamples=-1)

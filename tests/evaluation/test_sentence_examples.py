@@ -64,3 +64,9 @@ def test_scripts_without_spaces_are_compared_by_characters():
         ("ABC ", False),
         ("も", True),
     ]
+
+
+def test_case_differs_unless_it_does_not_count():
+    assert mark_differences("Hola TODOS", "hola todos")[0] == [("Hola ", True), ("TODOS", True)]
+    left, right = mark_differences("Hola TODOS", "hola nadie", lowercase=True)
+    assert left == [("Hola ", False), ("TODOS", True)] and right == [("hola ", False), ("nadie", True)]

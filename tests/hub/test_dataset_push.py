@@ -125,3 +125,17 @@ def test_the_name_of_the_repository_comes_first():
         script().main(["a/b/c", "--demo"])
     with pytest.raises(ConfigurationError, match=r"expected a token in the file /nowhere/token"):
         script().main(["someone/clips", "--demo", "--token-file", "/nowhere/token"])
+
+
+def test_a_dry_run_says_what_would_be_pushed_without_a_token(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    paths = write_corpus(tmp_path / "corpus", splits=SPLITS, streams=("pose",))
+    flags = ["--pose-dir", paths.pose_dir, "--metadata-csv", paths.metadata_csv]
+    flags += ["--train-index", paths.indexes["train"], "--val-index", paths.indexes["validation"]]
+    report = tmp_path / "report.json"
+    script().main(["someone/clips", "--dry-run", "--report", str(report), *map(str, flags)])
+    counts = [len(SPLITS[split]) for split in ("train", "validation")]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["streams: pose", "split | clips | frames | signers"]
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [["train", str(counts[0])], ["validation", str(counts[1])]]

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from hub_factories import METRICS, SENTENCE, write_gloss_model, write_run
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.reports import write_json
 from hf_slt.hub.contents import check_model, published_files, report_gaps, stage_model
 from hf_slt.hub.push import push_model, stale_files
 
@@ -39,7 +41,7 @@ def test_the_weights_are_linked_and_the_settings_are_cleaned(run, tmp_path):
     staged = tmp_path / "staged"
     assert (staged / "model.safetensors").resolve() == (run / "model.safetensors").resolve()
     settings = json.loads((staged / "run_config.json").read_text())
-    assert settings == {"pose_dir": "D/pose", "output_dir": "runs/run", "hub_token": None}
+    assert settings == {"pose_dir": "D/pose", "output_dir": "runs/run"}
     assert json.loads((staged / "eval_test" / "metrics.json").read_text()) == METRICS
     assert "A name" in (staged / "README.md").read_text()
     assert not [path for path in published_files(staged) if SENTENCE in (staged / path).read_text(errors="ignore")]
@@ -70,6 +72,62 @@ def test_a_checkpoint_of_a_run_that_goes_on_is_copied_with_the_card_of_a_person(
     (gloss_run / "README.md").write_text("By hand")
     stage_model(gloss_run, tmp_path / "again", "someone/m", weights=checkpoint)
     assert (tmp_path / "again" / "README.md").read_text() == "By hand"
+
+
+def test_signers_are_numbers_in_the_scores_too(gloss_run, tmp_path):
+    scores = {
+        "split": "test",
+        "accuracy": 0.5,
+        "per_signer": [{"signer": "Ada Lovelace", "accuracy": 0.5}, {"signer": "Bo", "accuracy": 0.25}],
+        "signers_shared_with_training": ["Ada Lovelace"],
+        "note": "/home/ada/runs",
+    }
+    write_json(gloss_run / "eval_test" / "metrics.json", scores)
+    stage_model(gloss_run, tmp_path / "staged", "someone/m")
+    published = json.loads((tmp_path / "staged" / "eval_test" / "metrics.json").read_text())
+    assert published["per_signer"] == [{"signer": "1", "accuracy": 0.5}, {"signer": "2", "accuracy": 0.25}]
+    assert published["signers_shared_with_training"] == 1 and published["note"] == "runs"
+    texts = [(tmp_path / "staged" / path).read_text(errors="ignore") for path in published_files(tmp_path / "staged")]
+    assert not [text for text in texts if "Ada" in text]
+    assert json.loads((gloss_run / "eval_test" / "metrics.json").read_text()) == scores
+    stage_model(gloss_run, tmp_path / "named", "someone/m", {"show_signers": True})
+    named = json.loads((tmp_path / "named" / "eval_test" / "metrics.json").read_text())
+    assert named == {**scores, "note": "runs"} and "| Ada Lovelace |" in (tmp_path / "named" / "README.md").read_text()
+
+
+def test_scores_of_other_weights_are_not_published(run, gloss_run, tmp_path):
+    checkpoint = run / "checkpoint-4"
+    (run / "eval_test" / "length.png").write_bytes(b"png")
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(run / name, checkpoint / name)
+    stage_model(run, tmp_path / "interim", "someone/m", weights=checkpoint)
+    stage_model(run, tmp_path / "final", "someone/m")
+    (run / "eval_test" / "length.png").unlink()
+    interim, final = (published_files(tmp_path / name) for name in ("interim", "final"))
+    assert {"eval_test/metrics.json", "eval_test/length.png"} <= set(final)
+    assert not [path for path in interim if path.startswith("eval_")]
+    card = (tmp_path / "interim" / "README.md").read_text()
+    assert "Scores: not measured." in card and "model-index" not in card and "length.png" not in card
+
+    write_json(gloss_run / "eval_test" / "metrics.json", {"split": "test", "accuracy": 1.0, "model_hash": "sha256:0"})
+    stage_model(gloss_run, tmp_path / "old", "someone/m")
+    assert "eval_test/metrics.json" not in published_files(tmp_path / "old")
+
+
+def test_an_export_has_no_code_for_pytorch(gloss_run, tmp_path):
+    (gloss_run / "model.safetensors").unlink()
+    config = json.loads((gloss_run / "config.json").read_text()) | {"_name_or_path": "/home/person/model"}
+    for folder in (gloss_run, gloss_run / "int8"):
+        folder.mkdir(exist_ok=True)
+        (folder / "model.onnx").touch()
+        write_json(folder / "config.json", config)
+    stage_model(gloss_run, tmp_path / "staged", "someone/m")
+    published = published_files(tmp_path / "staged")
+    assert {"model.onnx", "int8/model.onnx", "int8/config.json"} <= set(published)
+    assert not [path for path in published if path.endswith(".py")]
+    for path in ("config.json", "int8/config.json"):
+        assert not {"_name_or_path", "auto_map"} & json.loads((tmp_path / "staged" / path).read_text()).keys()
+    assert "trust_remote_code" not in (tmp_path / "staged" / "README.md").read_text()
 
 
 def test_exports_go_along_with_what_loads_them(gloss_run, tmp_path):
@@ -124,6 +182,13 @@ def test_every_shard_has_to_be_there(gloss_run):
     with pytest.raises(
         ConfigurationError, match="expected the weights model-00002-of-00002.safetensors of .*found none"
     ):
+        check_model(gloss_run)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
+def test_a_damaged_index_of_weights_is_named(gloss_run, content):
+    (gloss_run / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ConfigurationError, match="expected an index of weights in model.safetensors.index.json"):
         check_model(gloss_run)
 
 

@@ -1,5 +1,6 @@
 """What a person is told when the hub, the storage behind it or the connection fails."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.hub.errors import HubError, explain, hub_errors
+from hf_slt.hub.push import full_name
 
 
 def refusal(status, reason="Why"):
@@ -57,6 +59,21 @@ def test_a_connection_that_fails_is_told_whatever_the_client_talks_through(modul
 def test_offline_mode_is_named():
     with pytest.raises(HubError, match="unset HF_HUB_OFFLINE"), hub_errors("a/b"):
         raise OfflineModeIsEnabled("offline")
+
+
+def test_a_token_that_no_request_can_carry_is_told_without_it():
+    with pytest.raises(HubError, match="expected a token of letters, digits and signs, found other") as caught:
+        with hub_errors("a/b"):
+            "Bearer hf_\u4e2d".encode("latin-1")
+    assert "\u4e2d" not in str(caught.value)
+
+
+def test_an_answer_of_something_that_is_no_hub_is_told():
+    with pytest.raises(HubError, match="expected the hub at .* to answer, found what is no JSON; .*check HF_ENDPOINT"):
+        with hub_errors("a/b"):
+            json.loads("<html>log in</html>")
+    with pytest.raises(HubError, match="expected a hub at .*, found an answer without a user"):
+        full_name(SimpleNamespace(whoami=dict, token=None), "m")
 
 
 def test_no_message_repeats_the_token():

@@ -154,6 +154,7 @@ def test_what_the_hub_refuses_is_said_without_the_token(hub, run, tmp_path):
     hub.storage.create("model", "someone/public", private=False)
     wrong = "hf_thisisnotatoken"
     (tmp_path / "two").write_text("hf_one hf_two")
+    (tmp_path / "odd").write_text("hf_\u4e2d", encoding="utf-8")
     plain = [folder, "someone/m"]
     cases = [
         ((plain, wrong), "HubError: expected a token that the hub at .* knows, found status 401"),
@@ -168,6 +169,8 @@ def test_what_the_hub_refuses_is_said_without_the_token(hub, run, tmp_path):
             [*plain, "--token-file", tmp_path / "two"],
             "expected a file that holds a token and nothing else, found",
         ),
+        ([*plain, "--token-file", tmp_path / "odd"], "ConfigurationError: expected a file that holds a token and noth"),
+        ((plain, "hf_\u4e2d"), "HubError: expected a token of letters, digits and signs in HF_TOKEN .*found other"),
     ]
     answers = push(hub, tmp_path / "home", *(given for given, _ in cases))
     for answer, (_, message) in zip(answers, cases, strict=True):

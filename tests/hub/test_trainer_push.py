@@ -5,19 +5,21 @@ from pathlib import Path
 
 import pytest
 from hub_factories import CODE, HERE, run_python
+from huggingface_hub import ModelCard
 from run_factories import SENTENCES, translation_parts, translation_trainer
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.hub.errors import HubError
+from hf_slt.model_card.card import MARK
 
 LOADING = {"config.json", "model.safetensors", "README.md", ".gitattributes"}
 
 
-def published(hub, name):
-    """Return the files of a repository; the corpus, pickles and the token are in none of them."""
+def published(hub, name, folder):
+    """Return the files of a repository; the corpus, pickles, the token and paths of a folder are in none of them."""
     files = hub.files(name)
     assert not [path for path in files if path.endswith("training_args.bin") or "splits" in path]
-    for text in (*SENTENCES, hub.token):
+    for text in (*SENTENCES, hub.token, str(folder)):
         assert not [path for path, content in files.items() if text.encode() in content]
     return files
 
@@ -25,8 +27,10 @@ def published(hub, name):
 def test_what_trainers_and_models_push(hub, tmp_path):
     run_python(hub, tmp_path / "home", HERE / "train_and_push.py", tmp_path)
 
-    files = published(hub, "someone/translation")
+    files = published(hub, "someone/translation", tmp_path)
     assert LOADING | set(CODE) | {"tokenizer.json", "last-checkpoint/optimizer.pt"} <= set(files)
+    state = json.loads(files["last-checkpoint/trainer_state.json"])
+    assert state["best_model_checkpoint"] == "checkpoint-2" and state["global_step"] == 2
     card = files["README.md"].decode()
     assert "license: mit" in card and "someone/translation" in card
     assert files["model.safetensors"] == (tmp_path / "translation" / "model.safetensors").read_bytes()
@@ -35,12 +39,15 @@ def test_what_trainers_and_models_push(hub, tmp_path):
     assert titles[:2] == ["By hand", "Model save"]
     assert {"Training in progress, step 2", "Training in progress, step 2, checkpoint"} <= set(titles)
 
-    files = published(hub, "someone/gloss-run")
+    files = published(hub, "someone/gloss-run", tmp_path)
     assert LOADING | {"preprocessor_config.json", "modeling_sign_transformer.py"} <= set(files)
 
-    files = published(hub, "someone/parts")
+    files = published(hub, "someone/parts", tmp_path)
     assert LOADING | set(CODE) | {"tokenizer.json", "processing_multistream.py"} <= set(files)
     assert "auto_map" in json.loads(files["config.json"])
+    card = ModelCard(files["README.md"].decode())
+    assert MARK in card.text and "someone/parts" in card.text and "More Information Needed" not in card.text
+    assert {"mine", "sign-language"} <= set(card.data.tags)
 
     runs = (tmp_path / "translation", tmp_path / "gloss-run")
     saved = [path for run in runs for path in run.rglob("*") if path.is_file()]
@@ -65,9 +72,10 @@ def trainer(tmp_path, monkeypatch):
 
 
 def test_the_card_of_a_trainer_is_ours(trainer, caplog):
-    trainer.create_model_card(model_name="A name", language="es", dataset="A corpus", tags=["x"], tasks="y")
+    trainer.create_model_card("es", "mit", ["x"], "A name", tasks="y", dataset="A corpus")  # as transformers orders it
     card = (trainer_folder(trainer) / "README.md").read_text()
     assert "hf_slt" in card and "A name" in card and "A corpus" in card
+    assert "language:\n- es\n" in card and "license: mit\n" in card
     assert "the model card has no place for tags, tasks; edit README.md after this" in caplog.text
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from huggingface_hub import HfApi
 from run_factories import gloss_report, gloss_trainer, translation_parts, translation_trainer
 
 from hf_slt.evaluation.reports import write_json
@@ -17,13 +18,15 @@ def translation(folder, token):
     write_json(run / "splits.json", {"train": {"sentences": parts[0].with_format(None)["text"][:]}})
     pushing = {"push_to_hub": True, "hub_model_id": "someone/translation", "hub_token": token, "hub_always_push": True}
     saving = {"save_strategy": "steps", "save_steps": 1, "max_steps": 2, "hub_strategy": "checkpoint"}
+    saving |= {"eval_strategy": "steps", "eval_steps": 1, "metric_for_best_model": "eval_loss"}
     trainer = translation_trainer(parts, run, **pushing, **saving)
     trainer.train()
     trainer.save_model()
     pushed = trainer.push_to_hub(commit_message="By hand", license="mit", language="es", tags="none")
     assert pushed.repo == "someone/translation"
     parts[1].push_to_hub("someone/parts", token=token)
-    trainer.model.push_to_hub("someone/parts", token=token)
+    assert "README.md" not in HfApi(token=token).list_repo_files("someone/parts")
+    trainer.model.push_to_hub("someone/parts", token=token, tags=["mine"])
 
 
 def gloss(folder, token):

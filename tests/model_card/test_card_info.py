@@ -56,3 +56,35 @@ def test_a_file_that_is_no_mapping(tmp_path, content):
         path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"expected a (YAML file|mapping) of facts .*facts\.yml"):
         load_card_info(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"license": "Apache 2.0"},
+            r"found 'Apache 2.0' \(did you mean 'apache-2.0'\?\)",
+        ),
+        ({"license": "research only"}, "or 'other' with a 'license_name', found 'research only'"),
+        (
+            {"license": "other"},
+            "expected the name of the licence in 'license_name' beside 'license: other'",
+        ),
+        ({"dataset_ids": ["me/ok", "My corpus!"]}, "names of repositories on the hub.* in 'dataset_ids'"),
+        ({"base_models": "/home/alice/t5"}, "in 'base_models', found '/home/alice/t5'"),
+        ({"name": "mine\n# Evaluation"}, "expected a text of one line in 'name'"),
+        ({"language": ["es", "a\nb"]}, "expected a text of one line or a list of them in 'language'"),
+        ({"dataset_url": "https://e.org/a b"}, "expected a URL, https://... in 'dataset_url'"),
+    ],
+)
+def test_what_the_hub_or_the_layout_would_break_on_is_refused(given, message):
+    with pytest.raises(ConfigurationError, match=message):
+        check_card_info(given)
+
+
+def test_licences_and_names_that_the_hub_knows():
+    info = check_card_info(
+        {"license": "other", "license_name": "mine", "base_models": ["t5-small", "a/b"], "name": "x\n"}
+    )
+    assert (info["license"], info["base_models"], info["name"]) == ("other", ["t5-small", "a/b"], "x")
+    assert check_card_info({"license": "cc-by-nc-4.0", "dataset_url": " "})["dataset_url"] is None

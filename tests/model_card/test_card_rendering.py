@@ -3,7 +3,7 @@
 import pytest
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.model_card.rendering import cell, code, render, table
+from hf_slt.model_card.rendering import block, cell, code, linked, render, table
 
 
 def write(folder, text):
@@ -49,3 +49,18 @@ def test_nothing_of_the_data_is_markup():
 def test_empty_lines_are_not_piled_up(tmp_path):
     write(tmp_path, "a\n\n{% if x %}\nb\n{% endif %}\n\n\nc\n\n\n")
     assert render("card.md", {"x": False}, tmp_path) == "a\n\nc\n"
+
+
+def test_a_text_of_several_paragraphs_begins_no_section():
+    text = block("One.\n\n## Evaluation\nTitle\n=====\n---\n#tag")
+    assert text == "One.\n\n  \\## Evaluation\n  Title\n  \\=====\n  \\---\n  #tag"
+    assert block("- a") == "- a"
+
+
+def test_links_stay_links_in_a_cell():
+    assert (
+        linked("[CC|x](https://e.org) [CC](https://e.org/a|b)")
+        == "[CC\\|x\\](https://e.org) [CC\\](https://e.org/a\\|b)"
+    )
+    assert linked("*[CC BY](https://e.org/by)*\n| x") == "\\*[CC BY](https://e.org/by)\\* \\| x"
+    assert linked("[a](javascript:x)") == "[a\\](javascript:x)"

@@ -5,11 +5,12 @@ import os
 import re
 
 import pytest
-from card_runs import CONFIG, METRICS, SETTINGS, SIGNATURE, SPLITS, write_object
+from card_runs import METRICS, SIGNATURE, write_object
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError
+from hf_slt.evaluation.metrics import compute_phoenix_legacy
 from hf_slt.model_card import card, card_pictures, render_model_card, write_model_card
 
 INFO = {
@@ -85,8 +86,9 @@ def test_metadata_is_what_the_hub_reads(make_run, tmp_path):
     bleu, chrf = results
     assert (name, bleu.metric_value, bleu.dataset_split, bleu.dataset_type) == ("mine", 21.46, "test", "me/corpus")
     args = {"interval": [18.2, 24.71], "confidence": 0.95, "n": 2, "signature": SIGNATURE.split()[0]}
+    args |= METRICS["decoding"]
     assert bleu.metric_args == args and bleu.dataset_args == {"n": 2, "data_hash": "sha256:0123"}
-    assert chrf.metric_args == {"n": 2, "signature": SIGNATURE.split()[1]}
+    assert chrf.metric_args == {"n": 2, "signature": SIGNATURE.split()[1], **METRICS["decoding"]}
 
 
 def test_nothing_is_claimed_without_scores_settings_or_info(make_run):
@@ -100,9 +102,37 @@ def test_nothing_is_claimed_without_scores_settings_or_info(make_run):
 
 def test_an_override_of_the_guard_is_printed(make_run):
     text = render_model_card(make_run(metrics={**METRICS, "overlap": {"video_ids": 3, "groups": 1}}))
+    assert "model-index" not in text and "| BLEU-4 | 21.46 |" in text  # the metadata has no place for a caveat
     assert "3 clips by their id, 1 clips by signer, text and source video **(the guard was overridden" in text
     unknown = render_model_card(make_run("b", metrics={**METRICS, "overlap": None}))
     assert "- Clips shared with training or validation: not recorded\n" in unknown and "overridden" not in unknown
+    half = render_model_card(make_run("c", metrics={**METRICS, "overlap": {"video_ids": 0, "groups": None}}))
+    assert "none by their id; groups of signer, text and source video: not recorded\n" in half
+
+
+def test_scores_on_training_clips_are_marked_and_no_metadata(make_run):
+    folder = make_run()
+    write_object(folder / "eval_train" / "metrics.json", {**METRICS, "split": "train", "bleu": 99.5})
+    text = render_model_card(folder)
+    assert text.count("**The model was trained on this split: its scores are too good**") == 1
+    assert "| BLEU-4 | 99.50 |" in text and "value: 99.5" not in text and "value: 21.46" in text
+
+
+def test_evaluations_of_one_split_are_kept_apart(make_run):
+    folder = make_run()
+    other = {**METRICS, "bleu": 50.0, "n": 7, "data_hash": "sha256:other", "decoding": {"num_beams": 1}}
+    write_object(folder / "eval_b" / "metrics.json", other)
+    text = render_model_card(folder)
+    assert "### Split `test`: 2 clips, from `eval_test`" in text and "### Split `test`: 7 clips, from `eval_b`" in text
+    found = {
+        result.dataset_config: (result.metric_value, result.dataset_args, result.metric_args["num_beams"])
+        for result in ModelCard(text).data.eval_results
+        if result.metric_type == "bleu"
+    }
+    assert found == {
+        "eval_test": (21.46, {"n": 2, "data_hash": "sha256:0123"}, 4),
+        "eval_b": (50.0, {"n": 7, "data_hash": "sha256:other"}, 1),
+    }
 
 
 def test_scores_of_the_run_itself_where_no_evaluation_has_the_split(make_run):
@@ -122,7 +152,7 @@ def test_an_evaluation_of_earlier_weights_is_left_out(make_run, caplog):
     os.utime(folder / "model.safetensors", (9, 9))
     with caplog.at_level(logging.WARNING, "hf_slt"):
         assert "Scores: not measured." in render_model_card(folder)
-    assert "metrics.json is older than the weights beside it and is left out of the model card" in caplog.text
+    assert "metrics.json is older than the weights beside it: it is left out of the model card" in caplog.text
 
 
 def test_signers_are_numbers_unless_their_names_may_be_shown(make_run):
@@ -135,9 +165,10 @@ def test_signers_are_numbers_unless_their_names_may_be_shown(make_run):
 
 
 def test_parts_streams_and_abstention(make_run):
+    legacy = compute_phoenix_legacy(["a b c d e", "x"], ["a b c d e", "y"])
     extra = {
         "unseen": {"n": 1, "bleu": 5.0, "bleu_interval": [1, 9]},
-        "phoenix_legacy": {"bleu": 30.0},
+        "phoenix_legacy": legacy,
         "ablation": {"without pose": {"bleu": 2.0}},
         "abstention": {
             **{"threshold": -0.5, "target_risk": 20, "calibration_clips": 80, "calibration_split": "val"},
@@ -146,7 +177,16 @@ def test_parts_streams_and_abstention(make_run):
     }
     text = render_model_card(make_run(metrics={**METRICS, **extra}))
     assert "| Sentences that do not | 1 | 5.00 [1.00, 9.00] |" in text
-    assert rows_of(text, "PHOENIX legacy")[0].endswith("| not measured | 30.00 |")
+    table = text.partition("PHOENIX legacy")[2]
+    for label, key in {
+        "BLEU-1": "bleu1",
+        "BLEU-4": "bleu4",
+        "ROUGE-L": "rouge_l",
+        "WER (%)": "wer",
+        "chrF": "chrf",
+    }.items():
+        assert f"| {label} | {legacy[key]:.2f} |\n" in table
+    assert f"- Signature: `{legacy['signature']}`" in table and "tok:none" in legacy["signature"]
     assert "| without pose | 2.00 |" in text
     assert "a share of 0.25 with a risk of not measured %" in text
 
@@ -178,6 +218,8 @@ def test_pictures_of_training_and_of_evaluations(make_run):
     assert "![Training](training_curves.png)" in text and "(eval_test/length.png)" in text
     assert "attention.png" not in text  # it shows sentences
     assert list(card_pictures(folder)) == ["training_curves.png", "eval_test/length.png"]
+    write_object(folder / "eval_test" / "metrics.json", {**METRICS, "model_hash": "sha256:of other weights"})
+    assert list(card_pictures(folder)) == ["training_curves.png"]
     assert (folder / "training_curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -216,23 +258,16 @@ def test_a_file_that_is_damaged_is_named(make_run):
         render_model_card(folder)
 
 
-def test_usage_says_what_the_model_reads(make_run):
-    text = render_model_card(make_run(), repo_id="me/mine")
-    assert 'processor(pose=pose, return_tensors="pt")' in text and "`(T, 33, 3)`" in text and "uint8" not in text
-    assert 'from_pretrained("me/mine", trust_remote_code=True)' in text and "# mine\n" in text
-    own = {**CONFIG, "streams": ["face", "pose"], "text_config": {"model_type": "custom_decoder", "vocab_size": 9}}
-    text = render_model_card(make_run("own", config=own))
-    assert "trust_remote_code" not in text and "has to be on `PYTHONPATH`" in text and "face=face, pose=pose" in text
+@pytest.mark.parametrize("content", ['{"train": 5}', '{"train": {}, "test": []}'])
+def test_members_of_splits_are_objects(make_run, content):
+    folder = make_run()
+    (folder / "splits.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"expected an object for each split in .*splits\.json, found"):
+        render_model_card(folder)
 
 
-def test_the_demo_says_that_it_is_synthetic(make_run):
-    folder = make_run(settings={"demo": True, **{key: SETTINGS[key] for key in ("seed", "output_dir")}}, splits=SPLITS)
-    text = render_model_card(folder, {"summary": "My words."})
-    assert "**Trained on synthetic clips: its scores say nothing about a real sign language.**" in text
-    assert "My words." in text and "Corpus: the demo corpus of hf_slt (synthetic)." in text
-    assert "eval_slt.py --checkpoint runs/mine --demo\n```" in text and "folder of the corpus" not in text
-
-
-def test_a_smoke_test_has_nothing_to_evaluate_on(make_run):
-    text = render_model_card(make_run(settings={"smoke_test": True, "keypoints_train": None}))
-    assert "--config run_config.json --output_dir runs/mine\n```" in text and "scripts/eval_" not in text
+def test_a_card_that_is_no_text_is_named(make_run):
+    folder = make_run()
+    (folder / "README.md").write_bytes("# Se\u00f1as".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"expected a model card in UTF-8, found .*README\.md: .*save it"):
+        write_model_card(folder)

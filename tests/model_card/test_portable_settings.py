@@ -33,6 +33,10 @@ def test_settings_of_a_run():
         "tokenizer": "/home/alice/tokenizer",
         "decoder_model": "google-t5/t5-small",
         "hub_token": "hf_secret",
+        "push_to_hub": True,
+        "hub_model_id": "alice/secret",
+        "hub_private_repo": True,
+        "push_to_hub_organization": "alice",
         "cache_dir": "/tmp/alice",
         "deepspeed": {"path": "~/alice/zero.json", "stage": 2},
         "decoder_kwargs": '{"file": "/home/alice/weights.bin", "n": 2}',
@@ -45,9 +49,9 @@ def test_settings_of_a_run():
     assert public["decoder_model"] == "google-t5/t5-small" and public["init_checkpoint"] == "old.pt"
     assert public["deepspeed"] == {"path": "zero.json", "stage": 2}
     assert public["decoder_kwargs"] == '{"file": "weights.bin", "n": 2}'
-    assert public["hub_token"] is None and public["cache_dir"] is None
+    assert public["cache_dir"] is None
     assert public["learning_rate"] == 0.1 and public["mix_stream"] == ["face=0.1"]
-    assert "alice" not in str(public) and list(public) == list(settings)
+    assert "alice" not in str(public) and list(public) == [name for name in settings if "hub" not in name]
 
 
 def test_urls_and_fractions_are_no_paths():
@@ -59,4 +63,4 @@ def test_ids_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models" / "t5").mkdir(parents=True)
     assert is_hub_id("t5-small") and is_hub_id("google-t5/t5-small")
-    assert not any(map(is_hub_id, ("models/t5", "./t5", "/t5", "a/b/c", "~/t5", "", None)))
+    assert not any(map(is_hub_id, ("models/t5", "a--b", "a/b.git", "./t5", "/t5", "a/b/c", "~/t5", "", None)))

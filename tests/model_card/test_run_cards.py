@@ -9,10 +9,15 @@ import hf_slt
 from hf_slt.model_card import load_card_info, render_model_card, run_card
 from hf_slt.model_card.rendering import templates_folder
 from hf_slt.model_card.run_card import write_run_card
+from hf_slt.training.model_hash import hash_weights
 
 
 def text_of(run):
     return (run / "README.md").read_text(encoding="utf-8")
+
+
+def data_hashes(run):
+    return {split: part["data_hash"] for split, part in json.loads((run / "splits.json").read_text()).items()}
 
 
 def test_a_translation_run_leaves_a_card(translation_run):
@@ -23,6 +28,11 @@ def test_a_translation_run_leaves_a_card(translation_run):
     assert "the lowest loss on the validation split" in text and "| train | 4 | 4 |" in text
     assert f"hf_slt {hf_slt.__version__}" in text and "torch 2." in text
     assert "D/index/train.csv" in text and str(translation_run.parent) not in text and "someone" not in text
+    hashes = data_hashes(translation_run)
+    assert f"- Data hash: `{hashes['test']}`" in text
+    assert (
+        f"- Data hash of the training: train `{hashes['train']}`, validation `{hashes['validation']}`, test `" in text
+    )
     data = ModelCard.load(translation_run / "README.md").data
     assert data.pipeline_tag == "translation" and data.eval_results[0].metric_args["n"] == 1
 
@@ -38,6 +48,31 @@ def test_a_gloss_run_leaves_a_card(gloss_run):
     data = ModelCard.load(gloss_run / "README.md").data
     assert data.pipeline_tag == "video-classification" and data.eval_results[0].metric_type == "accuracy"
     assert data.eval_results[0].metric_args["n"] == 4
+
+
+def test_an_evaluation_hashes_the_clips_and_the_weights_as_the_run_did(translation_run, tmp_path):
+    from hf_slt.training.arguments import DataArguments
+    from hf_slt.training.evaluate_slt import run_evaluate_slt
+    from hf_slt.training.evaluation_arguments import EvaluationArguments
+
+    settings = json.loads((translation_run / "run_config.json").read_text())
+    data = DataArguments(pose_dir=settings["pose_dir"], metadata_csv=settings["metadata_csv"])
+    own = {"checkpoint": [str(translation_run)], "index": settings["test_index"], "output_dir": str(tmp_path / "out")}
+    run_evaluate_slt(data, EvaluationArguments(**own, num_workers=0, device="cpu", resamples=0))
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["data_hash"] == data_hashes(translation_run)["test"]
+    assert metrics["model_hash"] == hash_weights(translation_run)
+
+
+def test_a_gloss_evaluation_does_too(gloss_run, tmp_path):
+    from hf_slt.training.evaluate_gloss import run_evaluate_gloss
+    from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
+
+    settings = json.loads((gloss_run / "run_config.json").read_text())
+    clips = {"keypoints": settings["keypoints_test"], "labels_csv": settings["labels_test_csv"]}
+    places = {"cache_dir": settings["cache_dir"], "output_dir": str(tmp_path / "out")}
+    metrics = run_evaluate_gloss(GlossEvaluationArguments(checkpoint=str(gloss_run), **clips, **places, resamples=0))
+    assert metrics["data_hash"] == data_hashes(gloss_run)["test"] and metrics["model_hash"] == hash_weights(gloss_run)
 
 
 def test_facts_of_the_nepali_alphabet_fit_a_gloss_run(gloss_run):

@@ -41,6 +41,8 @@ def test_what_goes_with_abstention_and_with_one_model():
         EvaluationArguments(checkpoint=["a", "b"], output_dir="O", report="r.html")
     with pytest.raises(ConfigurationError, match="expected --no-repeat-ngram-size of 0 or more, found -1"):
         EvaluationArguments(no_repeat_ngram_size=-1)
+    with pytest.raises(ConfigurationError, match="expected --seed of 0 or more, found -1"):
+        EvaluationArguments(seed=-1)
     assert EvaluationArguments(abstain=0, calibration_index="v.csv").abstain == 0
 
 

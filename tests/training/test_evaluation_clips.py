@@ -6,7 +6,9 @@ import pytest
 from factories import write_corpus
 
 from hf_slt.errors import ConfigurationError, DataContractError
+from hf_slt.training import evaluation_clips
 from hf_slt.training.arguments import DataArguments
+from hf_slt.training.evaluate_slt import check_known_clips
 from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.evaluation_clips import check_calibration, evaluation_paths, load_clips
 
@@ -58,3 +60,21 @@ def test_training_clips_do_not_calibrate(corpus, tmp_path):
     check_calibration([MODEL], [clips])
     with pytest.raises(DataContractError, match=r"cannot be chosen on training clips[^$]*train split of run"):
         check_calibration([known], [clips])
+    with pytest.raises(DataContractError, match="cannot be chosen on training clips"):
+        check_known_clips([known], [clips], allow_overlap=True)
+    tested = SimpleNamespace(**{**vars(MODEL), "splits": {"train": {"video_ids": ["a"]}}})
+    check_known_clips([tested], [clips], allow_overlap=True)
+    with pytest.raises(DataContractError, match="it is in the train split"):
+        check_known_clips([tested], [clips], allow_overlap=False)
+
+
+def test_all_that_is_missing_is_named_at_once():
+    with pytest.raises(ConfigurationError, match="expected --index FILE .*; expected --calibration-index FILE"):
+        evaluation_paths(DataArguments(), EvaluationArguments(abstain=5), [MODEL])
+
+
+def test_clips_are_hashed_once(corpus, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(evaluation_clips, "hash_clips", lambda clips: calls.append(len(clips)) or "sha256:1")
+    clips = load(corpus, tmp_path / "eval")
+    assert clips.data_hash == clips.data_hash == "sha256:1" and calls == [1]

@@ -60,6 +60,18 @@ def test_sentences_are_those_of_each_clip_alone_and_the_loss_is_that_of_a_token(
     assert loss == pytest.approx(total / count, abs=1e-5)
 
 
+def test_scores_of_older_papers_have_intervals_of_their_own_scores(evaluation):
+    texts = list(CLIPS.values())
+    assert not [name for name in evaluation.phoenix_legacy(texts, texts) if name.endswith("_interval")]
+    evaluation.args.resamples = 20
+    scores = evaluation.phoenix_legacy([text.upper() for text in texts], texts)
+    names = ["bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "wer", "chrf"]
+    assert list(scores) == [*names, "signature", *(f"{name}_interval" for name in names)]
+    assert scores["rouge_l_interval"] == [100, 100] and scores["wer_interval"] == [0, 0]
+    wrong = evaluation.phoenix_legacy([texts[0], *(["-"] * 3)], texts)
+    assert wrong["wer_interval"][0] < wrong["wer"] < wrong["wer_interval"][1]
+
+
 def test_the_first_batch_is_warmed_up_once_and_only_if_asked_for(evaluation, calls):
     evaluation.run(warm_up=True)
     assert [size for size, *_ in calls] == [3, 3, 1]

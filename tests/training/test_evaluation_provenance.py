@@ -100,3 +100,16 @@ def test_decoding_is_that_of_the_flags_else_of_the_model_else_of_transformers():
 def test_versions_are_those_that_are_installed():
     assert list(versions()) == ["hf_slt", "python", "torch", "transformers", "sacrebleu", "numpy"]
     assert versions()["hf_slt"] == hf_slt.__version__ and all(versions().values())
+
+
+@pytest.mark.parametrize(("stream", "variant"), [("pose", "flat"), ("face", "flat"), ("face", "npz")])
+def test_the_hash_sees_content_of_the_same_size(tmp_path, stream, variant):
+    paths = write_corpus(tmp_path, CLIPS, {"test": ["vid1", "vid10"]}, variant=variant, frames=3)
+    clips = clips_of(paths)
+    first, folder = hash_clips(clips), tmp_path / stream
+    assert hash_clips(clips) == first
+    file = next(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name.startswith("vid10"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert hash_clips(clips) != first

@@ -1,6 +1,7 @@
 """Pictures and page of an evaluation of a tiny model on clips of all four streams."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -135,7 +136,44 @@ def test_lengths_of_text_without_spaces_are_in_characters(evaluation, result, tm
     monkeypatch.setattr(evaluation_report, "plot_risk_coverage", lambda *args: None)
     monkeypatch.setattr(evaluation_report, "plot_attention", lambda *args: None)
     monkeypatch.setattr(evaluation_report, "plot_lengths", lambda *args: drawn.append(args))
-    chinese = dataclasses.replace(result, references=["今天 下雨"] * len(CLIPS), sentences=["今"] * len(CLIPS))
-    for tokenize in ("zh", "13a"):
-        write_pictures(tmp_path, dataclasses.replace(evaluation, tokenize=tokenize), chinese)
+    for reference in ("今天下雨", "今天 下雨"):
+        chinese = dataclasses.replace(result, references=[reference] * len(CLIPS), sentences=["今"] * len(CLIPS))
+        write_pictures(tmp_path, evaluation, chinese)
     assert [(args[1][0], args[2][0], args[4]) for args in drawn] == [(1, 4, "characters"), (1, 2, "words")]
+
+
+def test_in_lower_case_case_counts_nowhere(evaluation, result, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(evaluation_report, "plot_risk_coverage", lambda path, coverage, risk, _: drawn.update(r=risk))
+    monkeypatch.setattr(evaluation_report, "plot_attention", lambda *args: None)
+    monkeypatch.setattr(evaluation_report, "plot_lengths", lambda *args: drawn.update(scores=args[3]))
+    shouted = dataclasses.replace(result, sentences=[text.upper() for text in result.references])
+    assert shouted.risks.min() > 0
+    write_pictures(tmp_path, evaluation, shouted)
+    assert drawn["scores"].max() < 100 and min(drawn["r"]) > 0
+    lower = dataclasses.replace(shouted, lowercase=True)
+    assert lower.risks.tolist() == [0] * len(CLIPS)
+    write_pictures(tmp_path, evaluation, lower)
+    assert drawn["scores"].tolist() == [100] * len(CLIPS) and set(drawn["r"]) == {0}
+    for name, found in (("cased", shouted), ("lower", lower)):
+        write_report_page(tmp_path / f"{name}.html", tmp_path, evaluation, found, METRICS)
+    cased, lowered = ((tmp_path / f"{name}.html").read_text(encoding="utf-8") for name in ("cased", "lower"))
+    assert lowered.count("CER <bdi>0.0 %</bdi>") == lowered.count("chrF <bdi>100.0</bdi>") == len(CLIPS)
+    assert "CER <bdi>0.0 %</bdi>" not in cased and "<dd" in lowered
+    assert cased.split("<article>")[1].count("<mark>") and not lowered.split("<article>")[1].count("<mark>")
+    assert shouted.sentences[0].split()[0] in lowered, "the text is shown as it is"
+    evaluation.args.lowercase = True
+    assert evaluation.run().lowercase
+    evaluation.args.lowercase = False
+    assert not evaluation.run().lowercase
+
+
+def test_scores_of_older_papers_have_a_table_of_their_own(evaluation, result, tmp_path):
+    legacy = {"bleu1": 40.0, "bleu4": 12.34, "bleu4_interval": [11.0, 13.5], "rouge_l": 41.0, "wer": 77.0, "chrf": 30.0}
+    write_report_page(tmp_path / "r.html", tmp_path, evaluation, result, {**METRICS, "phoenix_legacy": legacy})
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    table = page.split("<h2>As older papers on PHOENIX score")[1].split("</table>")[0]
+    assert "lower case, not tokenized" in table and "<td>12.34 [11.00, 13.50]</td>" in table
+    assert re.findall('<th scope="col">(.*?)</th>', table) == ["text", "BLEU-1", "BLEU-4", "ROUGE-L", "WER", "chrF"]
+    write_report_page(tmp_path / "r.html", tmp_path, evaluation, result, METRICS)
+    assert "PHOENIX" not in (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from factories import write_corpus
 
 from hf_slt.data.builder import build_datasets
 from hf_slt.errors import DataContractError
+from hf_slt.training.evaluation_provenance import hash_clips
 from hf_slt.training.overlap import (
     check_overlap,
     check_run_overlap,
@@ -57,6 +58,7 @@ def test_the_record_of_a_run(recordings, tmp_path):
     corpus = build(recordings)
     write_run_files(tmp_path / "run", {}, corpus)
     written = json.loads((tmp_path / "run" / "splits.json").read_text())
+    assert all(members.pop("data_hash") == hash_clips(corpus[split]) for split, members in written.items())
     assert written == split_members(corpus) and len(written["train"]["groups"]) == 2
     assert written["validation"] == {
         "video_ids": ["c"], "sentences": [fingerprint("Hola.")], "groups": clip_groups(corpus["validation"]),
@@ -115,3 +117,20 @@ def test_one_name_in_two_splits_is_refused_unless_told_and_only_for_test(tmp_pat
     with pytest.raises(DataContractError, match=r"clip 'b'[^$]*found: +train \(.*\), validation \([^,]*$") as error:
         build(twice, allow_overlap=True)
     assert len(error.value.problems) == 1
+
+
+def test_recordings_are_not_counted_where_a_side_names_none(recordings, tmp_path):
+    members = split_members(build(recordings))
+    rows = [("x", "Ana", ""), ("y", "Ana", ""), ("z", "Ana", "")]
+    without = build(corpus_of(tmp_path / "other", rows, train=["a"], validation=["b"], test=["c"]))
+    assert count_overlap(without["test"], members) == {"video_ids": 1, "groups": None}
+    assert count_overlap(build(recordings)["test"], split_members(without)) == {"video_ids": 0, "groups": None}
+
+
+def test_allowed_overlap_is_told_of_and_so_is_a_model_without_a_record(recordings, caplog):
+    corpus = build(recordings)
+    known = SimpleNamespace(name="m1", path="runs/m1", splits=split_members(corpus))
+    unknown = SimpleNamespace(name="m2", path="runs/m2", splits={})
+    check_overlap([known, unknown], [corpus["test"]] * 2, allow_overlap=True)
+    assert "m1: 1 of 1 clips are known from training or selection" in caplog.text
+    assert "no splits.json beside runs/m2: clips that it was trained on are not recognised" in caplog.text

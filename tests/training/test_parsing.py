@@ -1,5 +1,6 @@
 """Command line and `--config`: precedence, errors, help."""
 
+import dataclasses
 import json
 
 import pytest
@@ -180,3 +181,51 @@ def test_help_all_also_shows_the_flags_of_transformers(capsys, spelling):
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
     assert "--temporal-nhead" in text and "--adam_beta1" in text and "--generation_max_length" in text
+
+
+# Non-empty values of `run_config.json` that the arguments of one generation of transformers alone left there.
+WRITTEN_BY_4 = {
+    **{"overwrite_output_dir": False, "save_safetensors": True, "no_cuda": False, "use_mps_device": False},
+    **{"jit_mode_eval": False, "fp16_opt_level": "O1", "half_precision_backend": "auto", "tpu_metrics_debug": False},
+    **{"past_index": -1, "fsdp_min_num_params": 0, "adafactor": False, "group_by_length": False, "ray_scope": "last"},
+    **{"use_legacy_prediction_loop": False, "include_inputs_for_metrics": False, "fp16_backend": "auto"},
+    **{"include_tokens_per_second": False, "mp_parameters": "", "logging_dir": None, "torchdynamo": None},
+}
+WRITTEN_BY_5 = {
+    **{"use_cache": False, "enable_jit_checkpoint": False, "dataloader_in_order": True, "ddp_static_graph": None},
+    **{"train_sampling_strategy": "random", "activation_checkpointing": None, "trackio_bucket_id": None},
+}
+
+
+@pytest.mark.parametrize("written", [WRITTEN_BY_4, WRITTEN_BY_5], ids=["4.57", "5"])
+@pytest.mark.parametrize("suffix", ["json", "yml"])
+def test_the_run_config_of_another_generation_of_transformers_is_taken(written, suffix, tmp_path, caplog):
+    path = tmp_path / f"run_config.{suffix}"
+    path.write_text(json.dumps({**written, "learning_rate": 0.25, "output_dir": "R"}))  # which is YAML, too
+    (*_, run), effective = parse("--config", str(path), types=TYPES)
+    assert run.learning_rate == 0.25 and not caplog.records
+    known = {item.name for item in dataclasses.fields(SltTrainingArguments)}
+    assert {name in effective for name in written} == {written.keys() <= known}  # all of them, or none
+
+
+def test_what_is_left_out_of_the_file_of_another_generation_is_said(tmp_path, caplog):
+    known = {item.name for item in dataclasses.fields(SltTrainingArguments)}
+    foreign = (
+        {"ray_scope": "all", "fp16_backend": "auto"},
+        {"train_sampling_strategy": "sequential", "use_cache": False},
+    )
+    values = next(one for one in foreign if not known & one.keys())
+    path = tmp_path / "run_config.json"
+    path.write_text(json.dumps({**values, "output_dir": "R"}))
+    parse("--config", str(path), types=TYPES)
+    name, value = next(iter(values.items()))
+    (message,) = caplog.messages
+    assert message == f"left out of {path}, since the installed transformers has no such arguments: {name}={value}"
+    for argv in (["--set", f"{name}=x"], [f"--{name}", "x"]):
+        with pytest.raises(ConfigurationError, match=f"unknown .*{name}"):
+            parse("--output_dir", "R", *argv, types=TYPES)
+    with pytest.raises(ConfigurationError, match=f"unknown keys in .*'{name}'"):  # a script that does not train
+        parse("--config", str(path))
+    path.write_text(json.dumps({**values, "d_modell": 3}))
+    with pytest.raises(ConfigurationError, match=r"unknown keys in .*run_config.json: 'd_modell' \(did you mean"):
+        parse("--config", str(path), types=TYPES)

@@ -82,3 +82,15 @@ def test_how_often_is_saved_cannot_be_changed(checkpoint, tmp_path):
 def test_a_token_is_not_stored():
     stored = flags_to_store({"seed": 1, "hub_token": "hf_secret", "push_to_hub_token": "hf_older"}, None)
     assert stored == {"seed": 1, "hub_token": None, "push_to_hub_token": None, "resume_from_checkpoint": None}
+
+
+def test_a_relative_folder_of_a_model_is_told_from_a_name_on_the_hub(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "t5").mkdir(parents=True)
+    flags = {"decoder_model": "models/t5", "backbone": "google/vit", "tokenizer": str(tmp_path / "models"), "seed": 1}
+    stored = flags_to_store(flags, None)
+    assert stored == {**flags, "decoder_model": "./models/t5", "resume_from_checkpoint": None}
+    assert flags_to_store(stored, None) == stored
+    write_json(tmp_path / "run_config.json", stored)
+    check_resumed_flags(str(tmp_path / "checkpoint-1"), flags)
+    assert not caplog.records
