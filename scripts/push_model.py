@@ -5,8 +5,8 @@ python scripts/push_model.py runs/mine someone/my-model --card-info card.yml
 python scripts/push_model.py runs/mine someone/my-model --card-info card.yml --output preview
 python scripts/push_model.py runs/mine someone/my-model --dry-run
 
-card.yml is a copy of model_cards/info_example.yml with the facts that you know. `--output` writes what would be uploaded
-to a folder, for a look at the card (preview/README.md) before anybody else has one.
+card.yml is a copy of model_cards/info_example.yml with the facts that you know. `--output` writes what would be
+uploaded to a folder, for a look at the card (preview/README.md) before anybody else has one.
 
 The token is that of `hf auth login` or of HF_TOKEN. Sentences of the corpus, predictions, checkpoints and local paths
 are never uploaded.

@@ -121,10 +121,11 @@ def write_staged(staged: Path, folder: Path, output: Path) -> None:
         output: The folder to write.
 
     Raises:
-        ConfigurationError: It holds something else, or it is that of the run or around it.
+        ConfigurationError: It holds something else, or lies in the folder of the run or around it.
     """
-    if output.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise ConfigurationError(f"expected another folder in --output than that of the model, found {output}")
+    source, place = folder.resolve(), output.resolve()
+    if place.is_relative_to(source) or source.is_relative_to(place):
+        raise ConfigurationError(f"expected a folder outside of that of the model in --output, found {output}")
     with staged_folder(output, overwrite=True, marks=((MARKER,),), what="a model of --output") as target:
         shutil.copytree(staged, target, dirs_exist_ok=True)  # links become files
         (target / MARKER).write_text("written by scripts/push_model.py --output\n", encoding="utf-8")

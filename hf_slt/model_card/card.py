@@ -34,7 +34,10 @@ CARD = "README.md"
 CURVES = "training_curves.png"
 MARK = "<!-- hf_slt model card:"  # a README.md without it was written by a person
 # What follows in a card that a person told something, which no later evaluation may lose, and in one of files alone.
-TOLD, UNTOLD = "with what a person said, and again by every run and push", "and again by every run, evaluation and push"
+TOLD, UNTOLD = (
+    "with what a person gave (facts, a name), and again by every run and push",
+    "and again by every run, evaluation and push",
+)
 _LOG = "train_log.csv"
 # Pictures of an evaluation that show no sentence and no person -> what they are.
 PICTURES = {
@@ -122,8 +125,8 @@ def _languages(run: RunFiles, info: Mapping[str, Any]) -> list[str]:
     own, named = run.settings.get("language"), info["language"]
     if own and named and language_code(own) not in map(language_code, named):
         logger.warning(
-            f"the info of the model card says the language {', '.join(named)}, the run --language {own}: the card shows "
-            f"the former; correct `language`, or leave it out"
+            f"the info of the model card says the language {', '.join(named)}, the run --language {own}: the card "
+            f"shows the former; correct `language`, or leave it out"
         )
     return list(named or ([own] if own else []))
 

@@ -174,7 +174,9 @@ def pretrained_parts(run: RunFiles, licenses: Mapping[str, str] | None) -> list[
 def training_settings(run: RunFiles) -> list[tuple[str, Any]]:
     """Return name and value of what a card lists: how far the training went, and its settings."""
     done = {"epochs (trained)": run.progress.get("epoch"), "steps (trained)": run.progress.get("global_step")}
-    shown: list[tuple[str, Any]] = [(label, f"{round(value, 2):.10g}") for label, value in done.items() if value is not None]
+    shown: list[tuple[str, Any]] = [
+        (label, f"{round(value, 2):.10g}") for label, value in done.items() if value is not None
+    ]
     planned_by_steps = (run.settings.get("max_steps") or 0) > 0  # then the number of epochs plans nothing
     for name, label in _SETTINGS.items():
         value = portable_value(run.settings.get(name))

@@ -24,6 +24,13 @@ from hf_slt.training.overlap import shared_clips, split_members
 
 logger = logging.getLogger(__name__)
 
+STREAM_FLAGS = {
+    "face": "--face-dir",
+    "left_hand": "--hand-left-dir",
+    "right_hand": "--hand-right-dir",
+    "pose": "--pose-dir",
+}
+
 CALIBRATION = "validation"  # the split whose place the clips of --calibration-index take
 
 
@@ -74,7 +81,8 @@ def evaluation_paths(
     streams = list(dict.fromkeys(stream for checkpoint in checkpoints for stream in checkpoint.config.streams))
     missing = [stream for stream in streams if stream not in paths.streams]
     if missing:
-        raise ConfigurationError(f"expected a folder for each stream that the model reads, found none for {missing}")
+        flags = ", ".join(STREAM_FLAGS[stream] for stream in missing)
+        raise ConfigurationError(f"expected a folder for each stream that the model reads, found none: give {flags}")
     for stream in set(paths.streams) - set(streams):
         logger.warning(f"the model does not read the stream {stream}: its folder is not used")
     return _restrict(paths, streams)

@@ -174,7 +174,7 @@ def test_clips_of_the_training_run_are_not_evaluated(trained, corpus, tmp_path, 
     [
         ("--checkpoint", "expected --checkpoint FOLDER of a trained model, or --onnx of an export, found none"),
         ("--index", "expected --index FILE with the video_ids to evaluate, found none"),
-        ("--face-dir", r"expected a folder for each stream that the model reads, found none for ['face']"),
+        ("--face-dir", r"expected a folder for each stream that the model reads, found none: give --face-dir"),
     ],
 )
 def test_what_an_evaluation_needs(trained, corpus, tmp_path, capsys, drop, message):

@@ -36,6 +36,30 @@ def test_a_dry_run_lists_the_files_and_needs_neither_token_nor_network(run, monk
     assert not [path for path in pushed.files if re.search(r"splits|predictions|html|\.bin|\.pt$|checkpoint", path)]
 
 
+def test_what_would_be_uploaded_can_be_written_to_a_folder(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    output, info = tmp_path / "preview", tmp_path / "card.yml"
+    info.write_text("limits: [Few clips.]\n", encoding="utf-8")
+    pushed = push_model(run, "someone/m", card_info=info, output=output)
+    assert pushed.commit is None and set(pushed.files) | {".hf_slt_model"} == set(published_files(output))
+    assert (output / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    assert not any(path.is_symlink() for path in output.rglob("*"))
+    assert "- Few clips." in (output / "README.md").read_text() and not (run / "README.md").exists()
+    info.write_text("limits: [One signer.]\n", encoding="utf-8")
+    push_model(run, "someone/m", card_info=info, output=output)
+    assert "- One signer." in (output / "README.md").read_text()
+
+
+def test_a_preview_replaces_nothing_else(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigurationError, match="expected a model of --output to overwrite .*found other content"):
+        push_model(run, "someone/m", output=tmp_path)
+    for output in (run, run / "preview", run.parent):
+        with pytest.raises(ConfigurationError, match="expected a folder outside of that of the model in --output"):
+            push_model(run, "someone/m", output=output)
+    assert not (run / "preview").exists()
+
+
 def test_the_weights_are_linked_and_the_settings_are_cleaned(run, tmp_path):
     stage_model(run, tmp_path / "staged", "someone/m", {"name": "A name"})
     staged = tmp_path / "staged"

@@ -1,9 +1,12 @@
 """What a person says of a model: known keys of the right kind, or one error with everything that is wrong."""
 
+import re
+
 import pytest
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.model_card.info import FIELDS, check_card_info, load_card_info
+from hf_slt.model_card.language_codes import LANGUAGES, SIGN_LANGUAGES, language_code
 from hf_slt.model_card.rendering import templates_folder
 
 
@@ -37,10 +40,37 @@ def test_licences_of_pretrained_parts_are_a_mapping_of_texts():
         check_card_info({"pretrained_licenses": "MIT"})
 
 
-def test_the_example_has_every_key():
-    assert [
-        key for key, value in load_card_info(templates_folder() / "info_example.yml").items() if value is None
-    ] == []
+def test_the_example_says_nothing_until_its_keys_are_uncommented(tmp_path):
+    """A copy that nobody filled in must not publish the examples as facts."""
+    example = templates_folder() / "info_example.yml"
+    assert set(load_card_info(example).values()) == {None}
+    path = tmp_path / "card.yml"
+    path.write_text(re.sub(r"(?m)^#(?! \S)", "", example.read_text(encoding="utf-8")), encoding="utf-8")
+    assert [key for key, value in load_card_info(path).items() if value is None] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"language": "Spanish"}, "expected ISO 639 codes, such as es or spa, in 'language', found 'Spanish': write"),
+        ({"language": ["es", "zh-TW"]}, r"found 'zh-TW' \(did you mean 'zh'\?\).*keep the --language of the run"),
+        ({"language": "sp"}, "in 'language', found 'sp': write"),
+        ({"sign_language_code": "ASL"}, r"in 'sign_language_code', found 'ASL' \(did you mean 'ase'\?\)"),
+        ({"sign_language_code": "AED"}, r"found 'AED' \(did you mean 'aed'\?\)"),
+        ({"sign_language_code": "Argentine"}, "the ISO 639-3 code of a sign language.* found 'Argentine';"),
+    ],
+)
+def test_what_is_no_code_of_a_language_is_refused(given, message):
+    with pytest.raises(ConfigurationError, match=message):
+        check_card_info(given)
+
+
+def test_codes_of_languages():
+    info = check_card_info({"language": ["es", " spa", "yue"], "sign_language_code": "asf "})
+    assert info["language"] == ["es", "spa", "yue"] and info["sign_language_code"] == "asf"
+    assert check_card_info({"language": " ", "sign_language_code": ""})["language"] is None
+    assert len(LANGUAGES) == 184 and {"ase", "vgt", "gsg", "sgn"} <= SIGN_LANGUAGES and "asl" not in SIGN_LANGUAGES
+    assert [language_code(text) for text in ("zh-TW", "PT_br", "gloss", "es")] == ["zh", "pt", None, "es"]
 
 
 @pytest.mark.parametrize("name", ["nsl_alphabet", "demo", "smoke_test"])

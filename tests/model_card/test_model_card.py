@@ -37,7 +37,10 @@ def test_scores_stand_with_their_interval_size_split_and_signature(make_run):
     assert "| BLEU-4 | 21.46 | 18.20 to 24.71 |" in text and f"- Signature: `{SIGNATURE}`" in text
     assert "| chrF | 40.00 | not measured |" in text
     assert "| CER (%) | not measured | not measured |" in text  # NaN
-    assert "| TER (%) | not measured | not measured |" in text  # absent
+    assert "| WER (%) | not measured | not measured |" in text  # a main score, absent
+    assert not any(
+        name in text for name in ("| TER (%)", "chrF++ |", "risk-coverage")
+    )  # of which the file knows nothing
     assert "(1000 resamples, seed 0)" in text and "- Data hash: `sha256:0123`" in text
     assert "- Rule: the step with the highest bleu\n- Split that chose: validation\n- Criterion: bleu (max)" in text
     assert "- Clips shared with training or validation: none\n" in text
@@ -68,7 +71,7 @@ def test_how_to_reproduce_has_no_path_of_the_machine(make_run):
         "python scripts/eval_slt.py --checkpoint runs/mine --pose-dir D/pose" in text
         and "--index D/index/test.csv" in text
     )
-    assert "| seed | 7 |" in text and "| epochs | 40 |" in text and "transformers 4.57.6" in text
+    assert "| seed | 7 |" in text and "| epochs (planned) | 40 |" in text and "transformers 4.57.6" in text
     assert "alice" not in text and "hf_secret" not in text and str(folder.parent) not in text
 
 
@@ -203,7 +206,7 @@ def test_a_card_of_a_person_is_never_overwritten(make_run, tmp_path, caplog):
 
 def test_our_own_card_is_written_again(make_run):
     folder = make_run()
-    first = write_model_card(folder).read_text(encoding="utf-8")
+    first = write_model_card(folder, {"name": "best"}).read_text(encoding="utf-8")
     assert write_model_card(folder, {"name": "other"}).read_text(encoding="utf-8") == re.sub(
         r"(?m)^(# |- name: )best$", r"\1other", first
     )
@@ -215,7 +218,11 @@ def test_pictures_of_training_and_of_evaluations(make_run):
     for name in ("length.png", "attention.png"):
         (folder / "eval_test" / name).write_bytes(b"png")
     text = write_model_card(folder).read_text(encoding="utf-8")
-    assert "![Training](training_curves.png)" in text and "(eval_test/length.png)" in text
+    picture = "![Length of predictions and references, and scores by length](eval_test/length.png)"
+    places = [
+        text.index(part) for part in ("## Evaluation", picture, "## Training", "![Training](training_curves.png)")
+    ]
+    assert places == sorted(places) and text.count("eval_test/length.png") == 1
     assert "attention.png" not in text  # it shows sentences
     assert list(card_pictures(folder)) == ["training_curves.png", "eval_test/length.png"]
     write_object(folder / "eval_test" / "metrics.json", {**METRICS, "model_hash": "sha256:of other weights"})

@@ -2,13 +2,15 @@
 
 import json
 import logging
+import shutil
 
+from card_runs import METRICS, write_object
 from huggingface_hub import ModelCard
 
 import hf_slt
-from hf_slt.model_card import load_card_info, render_model_card, run_card
+from hf_slt.model_card import load_card_info, render_model_card, run_card, write_model_card
 from hf_slt.model_card.rendering import templates_folder
-from hf_slt.model_card.run_card import write_run_card
+from hf_slt.model_card.run_card import refresh_run_card, write_run_card
 from hf_slt.training.model_hash import hash_weights
 
 
@@ -48,6 +50,56 @@ def test_a_gloss_run_leaves_a_card(gloss_run):
     data = ModelCard.load(gloss_run / "README.md").data
     assert data.pipeline_tag == "video-classification" and data.eval_results[0].metric_type == "accuracy"
     assert data.eval_results[0].metric_args["n"] == 4
+
+
+def test_an_evaluation_refreshes_the_card_of_its_run(translation_run, gloss_run, tmp_path):
+    from hf_slt.training.arguments import DataArguments
+    from hf_slt.training.evaluate_gloss import run_evaluate_gloss
+    from hf_slt.training.evaluate_slt import run_evaluate_slt
+    from hf_slt.training.evaluation_arguments import EvaluationArguments
+    from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
+
+    run, gloss = shutil.copytree(translation_run, tmp_path / "run"), shutil.copytree(gloss_run, tmp_path / "gloss")
+    assert "from `eval_test`" not in text_of(run) and "from `eval_test`" not in text_of(gloss)
+    settings = json.loads((run / "run_config.json").read_text())
+    data = DataArguments(pose_dir=settings["pose_dir"], metadata_csv=settings["metadata_csv"])
+    (run / "versions.json").write_text('{"torch": "of the training"}')
+    own = {"checkpoint": [str(run)], "index": settings["test_index"], "num_workers": 0, "device": "cpu"}
+    run_evaluate_slt(data, EvaluationArguments(**own, resamples=0))
+    text = text_of(run)
+    assert (
+        "### Split `test`: 1 clips, from `eval_test`" in text and "- Versions of the training: torch of the t" in text
+    )
+    assert "![Risk of the answered clips over their share](eval_test/risk_coverage.png)" in text
+    settings = json.loads((gloss / "run_config.json").read_text())
+    clips = {"keypoints": settings["keypoints_test"], "labels_csv": settings["labels_test_csv"]}
+    run_evaluate_gloss(GlossEvaluationArguments(str(gloss), **clips, cache_dir=settings["cache_dir"], resamples=0))
+    assert "### Split `test`: 4 clips, from `eval_test`" in text_of(gloss)
+
+
+def test_a_refreshed_card_loses_nothing_that_a_person_said(make_run, tmp_path, monkeypatch, caplog):
+    folder = make_run(metrics=None)
+    results = folder / "eval_test"
+    refresh_run_card(folder, results)
+    assert not (folder / "README.md").exists()  # a folder without a card gets none
+    told = ({"info": {"limits": "Few."}}, {"repo_id": "me/mine"}, {"name": "B"})
+    for text in ("# Mine\n", *(write_model_card(folder, **facts).read_text() for facts in told)):
+        (folder / "README.md").write_text(text)
+        refresh_run_card(folder, results)
+        assert text_of(folder) == text
+    (folder / "README.md").unlink()
+    before = write_model_card(folder).read_text()
+    write_object(results / "metrics.json", METRICS)
+    refresh_run_card(folder, tmp_path / "eval_test")
+    refresh_run_card(folder, folder / "scores")
+    assert text_of(folder) == before  # these results are in no place that a card shows
+    monkeypatch.setattr(run_card, "write_model_card", lambda folder: 1 / 0)
+    with caplog.at_level(logging.WARNING, "hf_slt"):
+        refresh_run_card(folder, results)
+    assert "no new model card: division by zero; the evaluation itself is complete" in caplog.text
+    monkeypatch.undo()
+    refresh_run_card(folder, results)
+    assert "| BLEU-4 | 21.46 |" in text_of(folder) and not (folder / "versions.json").exists()
 
 
 def test_an_evaluation_hashes_the_clips_and_the_weights_as_the_run_did(translation_run, tmp_path):
