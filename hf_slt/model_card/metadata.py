@@ -36,10 +36,11 @@ def front_matter(run: RunFiles, info: Mapping[str, Any], name: str, language: li
     results = []
     for one in listed:
         results += eval_results(run.task, info, one, one.name if splits.count(one.split) > 1 else None)
-    codes = [language_code(text) for text in (*language, info["sign_language_code"]) if text]
+    named = [text for text in (*language, info["sign_language_code"]) if text]
+    codes: list[str] = [code for code in map(language_code, named) if code]
     metrics = {result.metric_type for result in results}
     data = ModelCardData(
-        language=[code for code in dict.fromkeys(codes) if code] or None,
+        language=list(dict.fromkeys(codes)) or None,
         license=info["license"],
         license_name=info["license_name"],
         license_link=info["license_link"],

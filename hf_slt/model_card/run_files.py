@@ -137,7 +137,7 @@ def read_run(folder: Path) -> RunFiles:
 def _read_progress(folder: Path) -> dict[str, float]:
     """Return how far the training went: `trainer_state.json` tells, else `train_results.json`, which has no steps."""
     told = {**read_object(folder / "train_results.json"), **read_object(folder / "trainer_state.json")}
-    kinds = {"epoch": (int, float), "global_step": int}
+    kinds: dict[str, Any] = {"epoch": (int, float), "global_step": int}
     return {name: told[name] for name, kind in kinds.items() if isinstance(told.get(name), kind)}
 
 
