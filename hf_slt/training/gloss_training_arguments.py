@@ -10,7 +10,6 @@ from pathlib import Path
 from transformers import TrainingArguments
 
 from hf_slt.errors import ConfigurationError
-from hf_slt.training.flags import check_ranges
 from hf_slt.training.gloss_run_arguments import GlossRunArguments
 from hf_slt.training.run_settings import RunSettings
 
@@ -22,6 +21,7 @@ class GlossTrainingArguments(RunSettings, GlossRunArguments, TrainingArguments):
     """Arguments of a gloss run; see [`TrainingArguments`] for those that are not listed here."""
 
     lower_is_better = ("loss",)
+    own_ranges = {"dataloader_prefetch_factor": (1, math.inf), "ema_decay": (0, 1)}
 
     # The data set is no table of columns, and the collator takes all that it gives.
     remove_unused_columns: bool = field(default=False, metadata={"help": "Leave False: the data set has no columns."})
@@ -50,7 +50,6 @@ class GlossTrainingArguments(RunSettings, GlossRunArguments, TrainingArguments):
         """Raise `ConfigurationError` for what would otherwise come out after the first epoch only."""
         if not self.output_dir and not self.smoke_test:  # transformers would make up a folder
             raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
-        check_ranges(self, {"dataloader_prefetch_factor": (1, math.inf), "ema_decay": (0, 1)})
         problems = list(self._problems())
         if problems:
             raise ConfigurationError("; ".join(problems))

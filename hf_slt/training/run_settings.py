@@ -9,7 +9,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers.trainer_utils import SchedulerType
@@ -43,7 +43,13 @@ _AMOUNTS = (
 
 
 class RunSettings:
-    """Mixin of the TrainingArguments of both tasks, whose `__post_init__` calls `apply_run_flags` first."""
+    """Mixin of the TrainingArguments of both tasks, whose `__post_init__` calls `apply_run_flags` first.
+
+    Attributes:
+        own_ranges: Number of one task alone -> smallest and largest value.
+    """
+
+    own_ranges: ClassVar[dict[str, tuple[float, float]]] = {}
 
     @property
     def device(self) -> torch.device:
@@ -95,9 +101,8 @@ class RunSettings:
         amounts = dict.fromkeys(_AMOUNTS.split(), (0, math.inf))
         shares = dict.fromkeys(("label_smoothing_factor", "scheduler_factor", "allow_partial_init"), (0, 1))
         epochs = dict.fromkeys(("scheduler_step_size", "scheduler_tmax"), (1e-9, math.inf))
-        check_ranges(
-            self, {**counts, **amounts, **shares, **epochs, "subset_size": (1, math.inf), "seed": (0, 2**32 - 1)}
-        )
+        shared = {**counts, **amounts, **shares, **epochs, "subset_size": (1, math.inf), "seed": (0, 2**32 - 1)}
+        check_ranges(self, {**shared, **self.own_ranges})
         problems = list(self._run_problems())
         if problems:
             raise ConfigurationError("; ".join(problems))

@@ -11,7 +11,6 @@ from transformers import Seq2SeqTrainingArguments
 from hf_slt.errors import ConfigurationError
 from hf_slt.evaluation.languages import tokenizer_for_language
 from hf_slt.evaluation.pairs import check_bleu_tokenizer
-from hf_slt.training.flags import check_ranges
 from hf_slt.training.run_arguments import RunArguments
 from hf_slt.training.run_settings import RunSettings
 
@@ -25,6 +24,10 @@ class SltTrainingArguments(RunSettings, RunArguments, Seq2SeqTrainingArguments):
     """Arguments of a translation run; see [`Seq2SeqTrainingArguments`] for those that are not listed here."""
 
     lower_is_better = LOWER_IS_BETTER
+    own_ranges = {
+        "generation_num_beams": (1, math.inf),
+        **dict.fromkeys(("num_samples", "lr_encoder", "lr_decoder"), (0, math.inf)),
+    }
 
     # Columns of paths are decoded by the data set's transform, which the Trainer cannot see.
     remove_unused_columns: bool = field(default=False, metadata={"help": "Leave False: the columns are needed."})
@@ -49,15 +52,14 @@ class SltTrainingArguments(RunSettings, RunArguments, Seq2SeqTrainingArguments):
             raise ConfigurationError("expected --output_dir FOLDER for the run, found none")
         self.bleu_tokenize = self.bleu_tokenize or tokenizer_for_language(self.language)
         check_bleu_tokenizer(self.bleu_tokenize)
-        ranges = {"generation_num_beams": (1, math.inf)}
-        check_ranges(self, ranges | dict.fromkeys(("num_samples", "lr_encoder", "lr_decoder"), (0, math.inf)))
         problems = list(self._problems())
         if problems:
             raise ConfigurationError("; ".join(problems))
 
     def _problems(self) -> Iterator[str]:
-        if self.generation_length_penalty != 1 and self.generation_num_beams == 1:
-            yield f"expected --num-beams of 2 or more with --length-penalty {self.generation_length_penalty}, found 1"
+        penalty = self.generation_length_penalty
+        if math.isfinite(penalty) and penalty != 1 and self.generation_num_beams == 1:
+            yield f"expected --num-beams of 2 or more with --length-penalty {penalty}, found 1"
         if getattr(self, "group_by_length", False):
             yield "expected --group_by_length false (it counts the tokens of text that is read), found true"
         if getattr(self, "prediction_loss_only", False):

@@ -218,7 +218,7 @@ def test_invalid_clips_can_be_skipped_and_are_counted(tmp_path):
         (["--batch-size", "0"], "expected --per-device-train-batch-size of 1 or more, found 0"),
         (["--num-beams", "0"], "expected --generation-num-beams of 1 or more, found 0"),
         (["--label-smoothing", "2"], "expected --label-smoothing-factor in [0, 1], found 2.0"),
-        (["--learning-rate", "nan"], "expected --learning-rate to be a finite number, found nan"),
+        (["--learning-rate", "nan"], "expected --learning-rate of 0 or more, found nan"),
         (["--augment-rotation", "nan"], "expected rotation >= 0, found nan"),
         (["--length-penalty", "0.8"], "expected --num-beams of 2 or more with --length-penalty 0.8, found 1"),
         (["--predict_with_generate", "false"], "expected --remove_unused_columns false"),
