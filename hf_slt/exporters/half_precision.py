@@ -13,11 +13,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.onnx_files import graphs, onnx, save
+from hf_slt.exporters.requirements import require_onnx
+
+ml_dtypes = require_onnx("ml_dtypes")
 
 DTYPES = {"fp16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
 SMALLEST = 256  # numbers; a smaller weight would be outweighed by its Cast
