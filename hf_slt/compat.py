@@ -136,6 +136,21 @@ def untie_output(model: PreTrainedModel) -> None:
     model.tie_weights(recompute_mapping=False)
 
 
+def share_tables(model: PreTrainedModel) -> None:
+    """Give encoder and decoder of a language model the table of embeddings that they share; call it in `_tie_weights`.
+
+    BART and its like in 4.57 forget that they share it where the output has a layer of its own: a loaded model would
+    look tokens up in random tables.
+    """
+    table = model.get_input_embeddings()
+    name = next((name for name, module in model.named_modules() if module is table), "")
+    if ties_embeddings(model.config) or not name.endswith("shared"):
+        return
+    for part in (model.get_encoder(), model.get_decoder()):
+        if part is not None and hasattr(part, "embed_tokens"):
+            part.embed_tokens.weight = table.weight
+
+
 def set_tensorboard_folder(args: Any, folder: str | None) -> None:
     """Say where TensorBoard's files go.
 

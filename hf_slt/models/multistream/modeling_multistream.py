@@ -16,7 +16,7 @@ from transformers import AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreT
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
-from hf_slt.compat import take_stored_names, untie_output
+from hf_slt.compat import share_tables, take_stored_names, untie_output
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.ctc import ctc_loss
@@ -439,6 +439,9 @@ class MultiStreamForConditionalGeneration(MultiStreamGenerationMixin, MultiStrea
         drop_text_encoder(self.text_model)
         self.ctc_head = nn.Linear(config.d_model, config.vocab_size) if config.ctc_weight > 0 else None
         self.post_init()
+
+    def _tie_weights(self) -> None:
+        share_tables(self.text_model)
 
     def get_encoder(self, *args: Any, **kwargs: Any) -> MultiStreamEncoder:
         """Return the stream encoder, which `generate` runs once a batch."""
