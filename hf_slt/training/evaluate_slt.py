@@ -73,6 +73,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     calibration = paths.indexes[CALIBRATION].stem if CALIBRATION in paths.indexes else None
 
     def opened(checkpoint: Checkpoint, clips: EvaluatedClips, folder: Path) -> ModelEvaluation:
+        """Load a model, ready to be scored on its clips."""
         num_threads = args.num_threads or checkpoint.run_config.get("num_threads")
         if num_threads:
             torch.set_num_threads(num_threads)

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.evaluation.translation_scores import (
-    PHOENIX_LEGACY_SCORES,
+    PHOENIX_LEGACY,
     compute_phoenix_legacy,
     compute_translation_metrics,
 )
@@ -176,8 +176,8 @@ class Evaluation:
     def phoenix_legacy(self, sentences: list[str], references: list[str]) -> dict[str, Any]:
         """Score as papers on PHOENIX-2014T do, with intervals."""
         metrics = compute_phoenix_legacy(sentences, references)
-        resampling = ("none", self.args.resamples, self.args.seed, True, PHOENIX_LEGACY_SCORES)
-        return with_intervals(metrics, sentences, references, *resampling)
+        tokenize, *rest = PHOENIX_LEGACY
+        return with_intervals(metrics, sentences, references, tokenize, self.args.resamples, self.args.seed, *rest)
 
 
 def _encoder_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
