@@ -6,6 +6,7 @@ The names below are imported on first use: `import hf_slt` itself imports neithe
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ _EXPORTS = {
     "TranslationMetric": "hf_slt.evaluation.metrics",
     "GlossMetric": "hf_slt.evaluation.classification",
     "GlossPredictor": "hf_slt.inference.gloss",
+    "TranslationPredictor": "hf_slt.inference.translation",
     "ORTMultiStreamForConditionalGeneration": "hf_slt.exporters.ort_multistream",
     "ORTMultiStreamEncoder": "hf_slt.exporters.ort_encoder",
     "ORTGlossClassifier": "hf_slt.exporters.ort_gloss",
@@ -64,4 +66,16 @@ def _add_card(folder: Path, repo: str) -> None:
     replace_stock_card(folder, repo)
 
 
-register_when_imported(_add_card)
+def _read_clip(source: Any, feature_extractor: Any, **reading: Any) -> Any:
+    from hf_slt.inference.clips import encode_source
+
+    return encode_source(source, feature_extractor, **reading)
+
+
+def _register_pipelines() -> None:
+    # Where our pipelines are what imports those of transformers, they register when they are complete.
+    if "hf_slt.models.sign_pipeline" not in sys.modules:
+        importlib.import_module("hf_slt.inference.pipelines")
+
+
+register_when_imported(_add_card, _read_clip, _register_pipelines)

@@ -72,6 +72,12 @@ class DataContractError(ProblemsError):
     headline = "the data set breaks the data contract"
 
 
+class VideoError(ProblemsError):
+    """A video cannot be read, or holds nothing to extract; nothing was written."""
+
+    headline = "the video is not usable"
+
+
 class TokenizerRoundTripError(ProblemsError):
     """The tokenizer cannot hold the training text: what it decodes is not what it encoded."""
 

@@ -23,11 +23,19 @@ _MEDIAPIPE_POSE = (
 _HAND = ["wrist"] + [
     f"{finger}_{joint}" for finger in ("thumb", "index", "middle", "ring", "pinky") for joint in range(4)
 ]
-# Face Mesh 1, 33, 263, 133, 362, 61, 291, 105, 334, 199, 4
-_FACE_11 = (
-    "nose_tip right_eye_outer left_eye_outer right_eye_inner left_eye_inner mouth_right mouth_left right_brow "
-    "left_brow chin nose_ridge"
-).split()
+_FACE_11 = {
+    "nose_tip": 1,  # its place in the Face Mesh
+    "right_eye_outer": 33,
+    "left_eye_outer": 263,
+    "right_eye_inner": 133,
+    "left_eye_inner": 362,
+    "mouth_right": 61,
+    "mouth_left": 291,
+    "right_brow": 105,
+    "left_brow": 334,
+    "chin": 199,
+    "nose_ridge": 4,
+}
 
 
 def _hand(side: str) -> list[str]:
@@ -85,12 +93,35 @@ class PoseLayout:
         return np.array(order)
 
 
-def _layout(name: str, points: Sequence[str]) -> PoseLayout:
+def _layout(name: str, points: Sequence[str], mirrorable: bool = True) -> PoseLayout:
     index = {point: i for i, point in enumerate(points)}
-    return PoseLayout(name, tuple(points), index.get("left_shoulder"), index.get("right_shoulder"))
+    return PoseLayout(name, tuple(points), index.get("left_shoulder"), index.get("right_shoulder"), mirrorable)
 
 
 _FACE_78 = [f"mesh_{point}" for point in _FACE_11]
+_MESH_NAMES = {number: f"mesh_{point}" for point, number in _FACE_11.items()}
+_FACE_468 = [_MESH_NAMES.get(number, f"mesh_{number}") for number in range(468)]
+# COCO-WholeBody (Jin et al. 2020): 17 points of the body, 6 of the feet, the 68 of the face of iBUG 300-W, both hands.
+_COCO_BODY = (
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+    "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle left_foot_index left_small_toe "
+    "left_heel right_foot_index right_small_toe right_heel"
+).split()
+# In the order of the 68; those at the place of a point of the Face Mesh have its name.
+_IBUG_FACE = (
+    "right_jaw_0 right_jaw_1 right_jaw_2 right_jaw_3 right_jaw_4 right_jaw_5 right_jaw_6 right_jaw_7 mesh_chin "
+    "left_jaw_7 left_jaw_6 left_jaw_5 left_jaw_4 left_jaw_3 left_jaw_2 left_jaw_1 left_jaw_0 "
+    "right_brow_0 right_brow_1 mesh_right_brow right_brow_3 right_brow_4 "
+    "left_brow_4 left_brow_3 mesh_left_brow left_brow_1 left_brow_0 "
+    "nose_bridge_0 nose_bridge_1 nose_bridge_2 mesh_nose_tip "
+    "right_nostril_0 right_nostril_1 nose_base left_nostril_1 left_nostril_0 "
+    "mesh_right_eye_outer right_lid_0 right_lid_1 mesh_right_eye_inner right_lid_2 right_lid_3 "
+    "mesh_left_eye_inner left_lid_1 left_lid_0 mesh_left_eye_outer left_lid_3 left_lid_2 "
+    "mesh_mouth_right right_lip_0 right_lip_1 lip_top left_lip_1 left_lip_0 "
+    "mesh_mouth_left left_lip_2 left_lip_3 lip_bottom right_lip_3 right_lip_2 "
+    "right_inner_lip_0 right_inner_lip_1 inner_lip_top left_inner_lip_1 left_inner_lip_0 "
+    "left_inner_lip_2 inner_lip_bottom right_inner_lip_2"
+).split()
 # The 50 joints of the PHOENIX-2014T skeletons: x < 0 is the left of the image, which is the signer's right.
 _SKELETON_8 = [
     "head",
@@ -112,6 +143,9 @@ LAYOUTS: dict[str, PoseLayout] = {
         _layout("keypoints_78", _MEDIAPIPE_POSE[:25] + _hand("left") + _hand("right") + _FACE_78),
         _layout("skeleton_50", _SKELETON_8 + _hand("right") + _hand("left")),
         _layout("hands_nose", ["left_wrist", "right_wrist", "nose"]),
+        # most points of the mesh have a number and no side
+        _layout("holistic_543", _FACE_468 + _hand("left") + _MEDIAPIPE_POSE + _hand("right"), mirrorable=False),
+        _layout("coco_wholebody_133", _COCO_BODY + _IBUG_FACE + _hand("left") + _hand("right")),
     )
 }
 

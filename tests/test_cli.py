@@ -86,6 +86,11 @@ def test_the_first_20_problems_are_shown(capsys):
         ("split_data.py", ("--group-by", "--leave-one-group-out", "--ratios")),
         ("pool_predictions.py", ("--resamples", "--output", "folds")),
         ("benchmark.py", ("train", "read", "infer")),
+        ("extract_streams.py", ("--videos", "--resume", "Frames a second", "in pixels")),
+        ("extract_features.py", ("--videos", "--backbone", "--weights")),
+        ("import_landmarks.py", ("--input", "--format", "--width")),
+        ("inspect_data.py", ("--data", "--sample", "--metadata-csv")),
+        ("realtime.py", ("--camera", "--window", "Seconds")),
         ("validate_data.py", ("--report", "--skip-invalid", "--metadata-csv")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Metadata and index CSVs: which clip has which text, and which clips a split has."""
+"""Metadata (CSV, JSON Lines) and index CSVs: which clip has which text, and which clips a split has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from hf_slt.data.csv_files import Finding, id_finding, read_records, read_text
+from hf_slt.data.jsonl_files import JSONL_SUFFIX, read_cells
 from hf_slt.data.npz_files import data_error
 from hf_slt.data.numbers import is_blank, parse_number, repair_times
 from hf_slt.errors import DataContractError, Problem
@@ -46,7 +47,7 @@ def read_metadata(
     """Read a metadata CSV; the separator (`,` or `;`) is the one with which the header has the columns.
 
     Args:
-        path: The file; a header is required.
+        path: The file; a header is required. A `.jsonl` file holds an object a line, of the same names, instead.
         id_column: Column of the clip ids; None: `video_id`, else `id`. Ids are text (`001` stays `001`).
         text_column: Column of the sentences; None: `texto`, else `text`. Only outer white space is taken off.
         encoding: Encoding of the file; the default reads UTF-8 with or without byte order mark.
@@ -81,8 +82,11 @@ def load_metadata(
     """
     content = read_text(path, encoding)
     wanted = ((id_column,) if id_column else ID_COLUMNS, (text_column,) if text_column else TEXT_COLUMNS)
-    separator = _separator(path, content, wanted)
-    records = list(read_records(path, content, separator))
+    warnings: list[str] = []
+    if Path(path).suffix.lower() == JSONL_SUFFIX:
+        records, warnings = read_cells(path, content)
+    else:
+        records = list(read_records(path, content, _separator(path, content, wanted)))
     header = records[0][1] if records else []
     id_name, text_name = _columns(path, header, wanted)
     if len(records) == 1:
@@ -90,7 +94,7 @@ def load_metadata(
     table = _Table(str(path), header, id_name, text_name)
     for line, cells in records[1:]:
         table.add(line, cells)
-    return Metadata(pd.DataFrame(table.columns()), table.findings, table.warnings)
+    return Metadata(pd.DataFrame(table.columns()), table.findings, [*warnings, *table.warnings])
 
 
 def _separator(path: str | Path, content: str, wanted: Sequence[Sequence[str]]) -> str:

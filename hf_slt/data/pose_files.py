@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hf_slt.data.npz_files import NpzReader, data_error, open_npz
-from hf_slt.errors import ConfigurationError
+from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.landmarks import get_layout
+from hf_slt.provenance import PROVENANCE_KEY, parse_provenance, write_provenance
 
 SIGNING_SPACE = "signing_space_v1"
 CONFIDENCE_KEYS = ("confidence", "pose_confidence")
@@ -25,12 +28,14 @@ class Pose:
         confidence: float32 `(T, L)` in [0, 1]; 0 = the point was not detected.
         norm: `"signing_space_v1"` where the points are body-centred already, None for image coordinates.
         layout: Name of the point layout (`hf_slt.landmarks.LAYOUTS`) if the file tells, else None.
+        provenance: What the file says of its extractor, see `hf_slt.provenance`; None where it says nothing readable.
     """
 
     points: np.ndarray
     confidence: np.ndarray
     norm: str | None = None
     layout: str | None = None
+    provenance: dict[str, Any] | None = None
 
 
 def read_pose(path: str | Path, key: str = "pose") -> Pose:
@@ -58,14 +63,24 @@ def read_pose(path: str | Path, key: str = "pose") -> Pose:
         values = _numbers(file, key)
         confidence_key = next((name for name in CONFIDENCE_KEYS if name in file.keys and name != key), None)
         confidence = None if confidence_key is None else _numbers(file, confidence_key)
-        norm, layout = _tag(file, "pose_norm"), _tag(file, "pose_layout")
+        norm, layout = read_tag(file, "pose_norm"), read_tag(file, "pose_layout")
+        provenance = read_provenance(file)
     points, confidence = _split(f"{path}, key '{key}'", values, confidence)
     if norm not in (None, SIGNING_SPACE):
         fix = f"normalise with hf_slt, or remove the key where the points are image coordinates ({SIGNING_SPACE} else)"
         raise data_error(f"{path}, key 'pose_norm'", f"'{SIGNING_SPACE}' or no such key", f"'{norm}'", fix)
     _check_layout(path, layout, points.shape[1])
     points, confidence = _mask_undetected(f"{path}, key '{key}'", points, confidence, norm)
-    return Pose(points, confidence, norm, layout)
+    return Pose(points, confidence, norm, layout, provenance)
+
+
+def read_provenance(file: NpzReader) -> dict[str, Any] | None:
+    """Return the record of the extractor in an open `.npz` file; None where there is none, or other tools' text."""
+    try:
+        text = read_tag(file, PROVENANCE_KEY)
+    except DataContractError:
+        return None
+    return None if text is None else parse_provenance(text)
 
 
 def _numbers(file: NpzReader, key: str) -> np.ndarray:
@@ -80,7 +95,7 @@ def _numbers(file: NpzReader, key: str) -> np.ndarray:
     return values
 
 
-def _tag(file: NpzReader, key: str) -> str | None:
+def read_tag(file: NpzReader, key: str) -> str | None:
     """Return an optional text of the file; absent and empty are both None."""
     if key not in file.keys:
         return None
@@ -147,7 +162,13 @@ def _mask_undetected(
 
 
 def write_pose(
-    path: str | Path, points: np.ndarray, confidence: np.ndarray, *, norm: str | None = None, layout: str | None = None
+    path: str | Path,
+    points: np.ndarray,
+    confidence: np.ndarray,
+    *,
+    norm: str | None = None,
+    layout: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the landmarks of a clip as the data contract has them, the same bytes each time.
 
@@ -157,6 +178,7 @@ def write_pose(
         confidence: `(T, L)` in [0, 1]; 0 = undetected.
         norm: `"signing_space_v1"` where the points are body-centred, None for image coordinates.
         layout: Name of the point layout, if it has one.
+        provenance: Which extractor wrote the landmarks, see `hf_slt.provenance`.
 
     Raises:
         ValueError: The two arrays do not fit each other.
@@ -166,7 +188,8 @@ def write_pose(
         raise ValueError(
             f"expected points (T, L, 2) and confidence (T, L), found {points.shape} and {confidence.shape}"
         )
-    tags = {"pose_norm": norm, "pose_layout": layout}
+    record = None if provenance is None else write_provenance(provenance)
+    tags = {"pose_norm": norm, "pose_layout": layout, PROVENANCE_KEY: record}
     arrays = {name: np.array(value) for name, value in tags.items() if value is not None}
     with open(path, "wb") as file:
         np.savez(file, pose=np.concatenate([points, confidence[:, :, None]], axis=2), **arrays)

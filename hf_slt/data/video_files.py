@@ -73,7 +73,7 @@ def count_video_frames(path: str | Path) -> int:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            missing = _missing_bytes(file, path.stat().st_size)
+            missing = missing_bytes(file, path.stat().st_size)
     except OSError as error:
         raise unreadable(path, "video file", error) from error
     if missing:
@@ -84,10 +84,17 @@ def count_video_frames(path: str | Path) -> int:
     return count
 
 
-def _missing_bytes(file: BinaryIO, size: int) -> int:
+def missing_bytes(file: BinaryIO, size: int) -> int:
     """Return how many bytes the container announces beyond the end of the file.
 
     Decoders stop silently at the end of a file that was cut short, so the container's own lengths have to tell.
+
+    Args:
+        file: The file, at its start.
+        size: Its length in bytes.
+
+    Returns:
+        The number of missing bytes; 0 for a whole file, and for a container other than mp4, webm and mkv.
     """
     head = file.read(12)
     if head[:4] == _EBML_MAGIC:

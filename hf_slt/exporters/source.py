@@ -11,12 +11,12 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForSequenceC
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.exporters.arguments import ExportArguments
+from hf_slt.exporters.exported_models import check_not_exported
 from hf_slt.models.auto import GLOSS_FAMILIES
 from hf_slt.models.legacy.files import file_sha256
 from hf_slt.models.loading import load_pretrained, missing_weights
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.modeling_multistream import MultiStreamEncoder, MultiStreamForConditionalGeneration
-from hf_slt.training.exported_models import check_not_exported
 from hf_slt.training.results import read_run_file
 
 logger = logging.getLogger(__name__)

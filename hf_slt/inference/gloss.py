@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from hf_slt.data.gloss.clips import GlossClip, load_clip
-from hf_slt.errors import ConfigurationError, DataContractError
-from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
+from hf_slt.data.gloss.clips import GlossClip
+from hf_slt.errors import ConfigurationError
+from hf_slt.exporters.exported_models import is_exported, load_exported_classifier
+from hf_slt.inference.clip_inputs import Reading
+from hf_slt.inference.clips import read_gloss_clips
+from hf_slt.models.gloss.checkpoint import load_gloss_checkpoint
+from hf_slt.models.gloss.class_names import class_names
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class GlossPrediction:
     glosses: list[RankedClass]
     categories: list[RankedClass]
 
+    @property
+    def ranked(self) -> list[RankedClass]:
+        """The alternatives to show: the best glosses."""
+        return self.glosses
+
     def __str__(self) -> str:
         return " · ".join(str(ranked[0]) for ranked in (self.glosses, self.categories) if ranked)
 
@@ -82,33 +91,43 @@ class GlossPredictor:
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> GlossPredictor:
-        """Load the model of a run, or of a `checkpoint-N` in it.
+        """Load the model of a run, of a `checkpoint-N` in it, or of an export (`export_onnx.py`).
 
         Raises:
             ConfigurationError: There is no gloss classifier, or it is not complete.
+            MissingDependencyError: It is an export, and the extra `onnx` is not installed.
         """
-        return cls(*load_gloss_checkpoint(str(path)))
+        return cls(*(load_exported_classifier(path) if is_exported(path) else load_gloss_checkpoint(str(path))))
 
     @property
     def kind(self) -> str:
         """What the model reads: `"keypoints"` or `"features"`."""
         return "keypoints" if self.feature_extractor.input_type == "landmarks" else "features"
 
-    def read(self, paths: Sequence[str | Path], key: str | None = None) -> list[GlossClip]:
+    def read(
+        self,
+        sources: Sequence[str | Path | np.ndarray | GlossClip],
+        key: str | None = None,
+        *,
+        clip: str | None = None,
+        fps: float | None = None,
+        strict: bool = False,
+    ) -> list[GlossClip]:
         """Read clips of the width that the model takes, from the key of what it reads.
 
         Args:
-            paths: `.npz` files of the data contract.
-            key: Name of the array in them, if it is not the contract's.
+            sources: Clips as `predict` takes them.
+            key: Name of the array in `.npz` files, if it is not the contract's.
+            clip: Id of the clip to take of folders that hold several.
+            fps: Frames a second to take of videos; None: all of them.
+            strict: Refuse clips of another extractor than that of the training; else they are worth a warning.
 
         Raises:
-            DataContractError: Everything that is wrong with any of them.
+            DataContractError, VideoError: Everything that is wrong with any of them.
+            ConfigurationError: `strict`, and an extractor differs or is not known.
+            MissingDependencyError: A package that reads such files is not installed.
         """
-        width = self.feature_extractor.raw_size
-        loaded = [load_clip(path, self.kind, key, width) for path in paths]
-        if problems := [problem for _, found in loaded for problem in found]:
-            raise DataContractError(problems, headline="the clips are not what the model reads")
-        return [clip for clip, _ in loaded if clip is not None]
+        return read_gloss_clips(sources, self.feature_extractor, Reading(clip, key, fps), strict)
 
     def predict(
         self,
@@ -116,26 +135,28 @@ class GlossPredictor:
         top_k: int = 5,
         batch_size: int = 32,
         key: str | None = None,
+        **reading: Any,
     ) -> list[GlossPrediction]:
         """Recognise clips.
 
         Args:
-            clips: `.npz` files, arrays `(T, 2L)` or `(T, F)` as in such files, or clips that were read.
+            clips: Videos, folders of streams, `.npz`, `.pose` and other files of landmarks, arrays `(T, 2L)` or
+                `(T, F)` as in such files, or clips that were read.
             top_k: Classes to rank.
             batch_size: Clips a step.
             key: Name of the array in the files, if it is not the contract's.
+            reading: `clip`, `fps` and `strict` as `read` takes them.
 
         Returns:
             One prediction a clip, in their order.
 
         Raises:
-            DataContractError: Files that are not what the model reads; all of them at once.
-            ConfigurationError: Arrays of another width, `top_k` or `batch_size` below 1.
+            DataContractError, VideoError: Files that are not what the model reads; all of them at once.
+            ConfigurationError: Arrays of another width, `top_k` or `batch_size` below 1, or what `read` refuses.
         """
         if top_k < 1 or batch_size < 1:
             raise ConfigurationError(f"expected top_k and batch_size of 1 or more, found {top_k} and {batch_size}")
-        read = iter(self.read([clip for clip in clips if isinstance(clip, (str, Path))], key))
-        whole = [next(read) if isinstance(clip, (str, Path)) else _as_clip(clip) for clip in clips]
+        whole = self.read(clips, key, **reading)
         encoded = [self.feature_extractor.encode_clip(clip.values, clip.mask, clip.aspect_ratio) for clip in whole]
         names, category_names = self._names
         predictions: list[GlossPrediction] = []
@@ -158,10 +179,6 @@ class GlossPredictor:
 
 def _softmax(logits: torch.Tensor) -> np.ndarray:
     return logits.float().softmax(-1).cpu().numpy()
-
-
-def _as_clip(clip: np.ndarray | GlossClip) -> GlossClip:
-    return clip if isinstance(clip, GlossClip) else GlossClip(np.asarray(clip))
 
 
 def _rank(probabilities: np.ndarray, names: Sequence[str], top_k: int) -> list[RankedClass]:

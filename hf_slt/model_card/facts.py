@@ -60,6 +60,7 @@ def model_facts(run: RunFiles) -> dict[str, Any]:
         "is_export": run.is_export,
         "has_decoder": any(run.folder.glob("decoder*.onnx")),
         "exports": run.exports,
+        "extractor": run.extractor.get("extractor"),
     }
     if run.task != TRANSLATION:
         names = config.get("id2label") or {}

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from hf_slt.models.package_hooks import BEFORE_READING, BEFORE_UPLOAD
+from hf_slt.models.package_hooks import BEFORE_READING, BEFORE_UPLOAD, READ_CLIP
 
 # Gloss classifiers: the name of a family, which is its folder and model type, and how its classes begin.
 GLOSS_FAMILIES = {
@@ -94,7 +95,7 @@ def add_code(folder: Path, repo: str) -> None:
     write_remote_code(folder)
 
 
-_AUTO = "transformers.models.auto."
+_AUTO, _PIPELINES = "transformers.models.auto.", "transformers.pipelines"
 REGISTRATIONS: dict[str, Callable[[], None]] = {
     _AUTO + "configuration_auto": register_config,
     _AUTO + "feature_extraction_auto": register_feature_extractor,
@@ -133,13 +134,18 @@ class _RegisteringLoader(importlib.abc.Loader):
         self.register()
 
 
-def register_when_imported(*before_upload: Callable[[Path, str], None]) -> None:
+def register_when_imported(
+    before_upload: Callable[[Path, str], None], read_clip: Callable[..., Any], register_pipelines: Callable[[], None]
+) -> None:
     """Register now with the tables that are imported, and later with those that are not; never imports transformers.
 
     Args:
         before_upload: What else the rest of the package does to a folder of a repository before it is uploaded.
+        read_clip: Reads a clip for a pipeline, see `package_hooks.py`.
+        register_pipelines: Makes `pipeline(...)` know our tasks.
     """
-    BEFORE_READING[:], BEFORE_UPLOAD[:] = [register_models], [add_code, *before_upload]
+    BEFORE_READING[:], BEFORE_UPLOAD[:], READ_CLIP[:] = [register_models], [add_code, before_upload], [read_clip]
+    REGISTRATIONS[_PIPELINES] = register_pipelines
     for name, register in REGISTRATIONS.items():
         if name in sys.modules:
             register()

@@ -13,12 +13,20 @@ from typing import Any, ClassVar
 BEFORE_READING: list[Callable[[], Any]] = []  # called before a configuration is built from what a file held
 # Called with a folder of saved files that is about to be uploaded, and the name of the repository.
 BEFORE_UPLOAD: list[Callable[[Path, str], Any]] = []
+# Called by the pipelines with the path of a clip, a feature extractor and how to read it; returns the encoded clip.
+READ_CLIP: list[Callable[..., Any]] = []
 
 
-def announce_reading() -> None:
-    """Call what is hooked in before a configuration is built from what a file held."""
+def announce_reading(values: dict[str, Any]) -> dict[str, Any]:
+    """Call what is hooked in before a configuration is built from what a file held.
+
+    Returns:
+        What to build it from. Where the package is there, its own pipelines go before those that travelled with the
+        model (`custom_pipelines`), which read fewer kinds of files and are code that has to be trusted.
+    """
     for hook in BEFORE_READING:
         hook()
+    return {name: value for name, value in values.items() if name != "custom_pipelines" or not BEFORE_READING}
 
 
 class CodeCarrierMixin:
@@ -40,8 +48,12 @@ class SettingsCarrierMixin(CodeCarrierMixin):
     _auto_class: ClassVar[str | None] = None
 
     def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the values that are saved; without the `auto_map` of a pulled file, whose code is not saved here."""
+        """Return the values that are saved; without the `auto_map` of a pulled file, whose code is not saved here.
+
+        Nor is that of its pipeline, which transformers never saves with a model.
+        """
         values: dict[str, Any] = super().to_dict(*args, **kwargs)  # type: ignore[misc] # of transformers
+        values.pop("custom_pipelines", None)
         if self._auto_class is None:  # transformers sets it on classes that travelled, and saves their code
             values.pop("auto_map", None)
         return values

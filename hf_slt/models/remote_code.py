@@ -2,7 +2,8 @@
 
 The files are those that the classes of the directory import, and what these import, copied into one flat folder: the
 classes' own files keep their names, the others are called after their module, and imports among them become relative.
-`auto_map` in the configuration files tells transformers where the classes are (`trust_remote_code=True`).
+`auto_map` in the configuration files tells transformers where the classes are (`trust_remote_code=True`), and
+`custom_pipelines` where the pipeline of the model's task is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hf_slt.models.auto import GLOSS_FAMILIES
 logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(hf_slt.__file__).parent
-_CLASS_FILE = re.compile(r"(configuration|feature_extraction|modeling|processing)_\w+")
+_CLASS_FILE = re.compile(r"(configuration|feature_extraction|modeling|pipeline|processing)_\w+")
 _MULTISTREAM = "hf_slt.models.multistream."
 
 # File of a directory -> name that it holds (model type, or class of the feature extractor) -> Auto class -> our class.
@@ -55,6 +56,23 @@ PROCESSORS: dict[str, _Classes] = {
     "MultiStreamProcessor": {"AutoProcessor": _MULTISTREAM + "processing_multistream.MultiStreamProcessor"}
 }
 
+# Model type -> task, class of its pipeline, Auto class that it opens the model with.
+PIPELINES: dict[str, tuple[str, str, str]] = {
+    "multistream_slt": (
+        "sign-language-translation",
+        _MULTISTREAM + "pipeline_multistream.SignLanguageTranslationPipeline",
+        "AutoModelForSeq2SeqLM",
+    ),
+    **dict.fromkeys(
+        GLOSS_FAMILIES,
+        (
+            "sign-recognition",
+            "hf_slt.models.gloss.pipeline_gloss.SignRecognitionPipeline",
+            "AutoModelForSequenceClassification",
+        ),
+    ),
+}
+
 
 def write_remote_code(folder: str | Path) -> list[Path]:
     """Put the code that a saved model, configuration, feature extractor or processor needs beside it.
@@ -63,7 +81,7 @@ def write_remote_code(folder: str | Path) -> list[Path]:
 
     Args:
         folder: What `save_pretrained` wrote; its `config.json`, `preprocessor_config.json` and `processor_config.json`,
-            those that are there, get an `auto_map`.
+            those that are there, get an `auto_map`, and the first one `custom_pipelines`.
 
     Returns:
         The files that were written, code and configuration; none if nothing in the folder is ours, or if the text
@@ -157,7 +175,14 @@ def _set_auto_map(values: dict[str, Any], *found: _Classes) -> set[str]:
 
 
 def _model_classes(values: dict[str, Any]) -> set[str]:
-    return _set_auto_map(values, MODELS.get(values.get("model_type", ""), {}))
+    family = values.get("model_type", "")
+    classes = _set_auto_map(values, MODELS.get(family, {}))
+    if family in PIPELINES:
+        task, name, auto = PIPELINES[family]
+        module, _, pipeline = name.rpartition(".")
+        values["custom_pipelines"] = {task: {"impl": f"{_stem(module)}.{pipeline}", "pt": [auto], "type": "multimodal"}}
+        classes.add(name)
+    return classes
 
 
 def _preparing_classes(values: dict[str, Any]) -> set[str]:

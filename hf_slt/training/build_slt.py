@@ -19,6 +19,7 @@ from hf_slt.models.multistream.configuration_multistream import MultiStreamConfi
 from hf_slt.models.multistream.feature_extraction_multistream import MultiStreamFeatureExtractor
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration, drop_text_encoder
 from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
+from hf_slt.signing_space import SIGNING_SPACE
 from hf_slt.streams import IMAGE_STREAMS, STREAMS
 from hf_slt.training.arguments import ModelArguments
 from hf_slt.training.build_backbones import backbone_configs, load_backbone_weights, load_backbones
@@ -77,19 +78,35 @@ def warn_of_unknown_characters(tokenizer: Any, sentences: dict[str, Sequence[str
 
 
 def build_processor(
-    args: ModelArguments, streams: Sequence[str], num_landmarks: int | None, image_size: int, tokenizer: Any
+    args: ModelArguments,
+    streams: Sequence[str],
+    num_landmarks: int | None,
+    image_size: int,
+    tokenizer: Any,
+    extractor: str | None = None,
 ) -> MultiStreamProcessor:
-    """Build the processor that is saved with the model."""
-    extractor = MultiStreamFeatureExtractor(
+    """Build the processor that is saved with the model.
+
+    Args:
+        args: The flags.
+        streams: Streams of the run.
+        num_landmarks: Landmarks of the poses, if there are any.
+        image_size: Side of the crops that the model takes.
+        tokenizer: The tokenizer.
+        extractor: What the training clips were extracted by, see [`training_extractor`].
+    """
+    feature_extractor = MultiStreamFeatureExtractor(
         streams=streams,
         image_size=image_size,
         sequence_length=args.sequence_length,
         num_pose_landmarks=num_landmarks or 0,
         pose_layout=args.pose_layout,
+        extractor=extractor,
     )
     if "pose" in streams:
-        extractor.pose_layout = extractor.layout().name
-    return MultiStreamProcessor(extractor, tokenizer)
+        feature_extractor.pose_layout = feature_extractor.layout().name
+        feature_extractor.pose_norm = SIGNING_SPACE
+    return MultiStreamProcessor(feature_extractor, tokenizer)
 
 
 def take_architecture(

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import PretrainedConfig
 
+from hf_slt.data.file_records import clip_records
 from hf_slt.data.gloss.collator import DataCollatorForGlossClassification
 from hf_slt.data.gloss.contract import GlossContractReport, GlossSplit, check_splits
 from hf_slt.data.gloss.dataset import GlossDataset
@@ -24,13 +25,14 @@ from hf_slt.evaluation.gloss_tables import per_class_table, per_signer_table
 from hf_slt.evaluation.plots import plot_calibration, plot_confusion_matrix
 from hf_slt.evaluation.reports import write_json
 from hf_slt.evaluation.scored_clips import ScoredClips
+from hf_slt.exporters.exported_models import check_not_exported, load_exported_classifier
 from hf_slt.model_card.run_card import refresh_run_card
 from hf_slt.models.gloss.checkpoint import class_names, load_gloss_checkpoint
+from hf_slt.provenance import check_extractor
 from hf_slt.training.build_gloss import build_gloss_datasets, checked
 from hf_slt.training.build_slt import resolve_output_dir
 from hf_slt.training.checkpoints import RUN_CONFIG
 from hf_slt.training.evaluation_provenance import describe_selection, versions
-from hf_slt.training.exported_models import check_not_exported, load_exported_classifier
 from hf_slt.training.gloss_evaluation_arguments import GlossEvaluationArguments
 from hf_slt.training.gloss_results import (
     clip_digests,
@@ -59,7 +61,8 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
         What `metrics.json` holds.
 
     Raises:
-        ConfigurationError: No model, clips or labels, or names that are not the model's.
+        ConfigurationError: No model, clips or labels, names that are not the model's, or (`--strict`) clips of another
+            extractor than that of the training.
         MissingDependencyError: An export without the extra `onnx`.
         DataContractError: The clips are not usable, or the model was trained or selected on some of them.
     """
@@ -70,6 +73,8 @@ def run_evaluate_gloss(args: GlossEvaluationArguments) -> dict[str, Any]:
     output_dir = resolve_output_dir(args.output_dir or f"{folder}/eval_{split.labels_csv.stem}")
     config = apply_names(model.config, args)
     report = check_evaluation_data(args, split, config, extractor, output_dir / "contract_report.json")
+    records = clip_records(split.folder, [row.file for row in report.rows["test"]])
+    check_extractor(extractor.extractor, records, args.strict, str(split.folder), pose_layout=extractor.layout_name)
     splits = read_run_file(folder, SPLITS)
     if not args.allow_overlap:
         if not splits:

@@ -21,6 +21,7 @@ from hf_slt.training.evaluation_clips import (
     CALIBRATION,
     EvaluatedClips,
     check_calibration,
+    check_extractors,
     evaluation_paths,
     load_clips,
 )
@@ -55,7 +56,8 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
 
     Raises:
         ConfigurationError: No model or index, a stream of a model without its folder, parts that do not load or
-            fit, a device or a file that cannot be used, a risk of `--abstain` that no threshold reaches.
+            fit, a device or a file that cannot be used, a risk of `--abstain` that no threshold reaches, or
+            (`--strict`) clips of another extractor than that of the training.
         DataContractError: The clips are not usable, or a model was trained or selected on some of them.
         MissingDependencyError: There are exports, and the extra `onnx` is not installed.
     """
@@ -65,6 +67,7 @@ def run_evaluate_slt(data_args: DataArguments, args: EvaluationArguments) -> dic
     folders = [resolve_output_dir(str(output_dir / c.name)) if several else output_dir for c in checkpoints]
     corpora = load_clips(checkpoints, paths, data_args, [output_dir, *folders[1:]])
     check_known_clips(checkpoints, corpora, args.allow_overlap)
+    check_extractors(checkpoints, corpora, args.strict)
     if not can_draw():
         logger.warning("no pictures: matplotlib is not installed; run: pip install 'hf_slt[plots]'")
     split = split_name(args)

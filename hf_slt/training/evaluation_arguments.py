@@ -79,6 +79,11 @@ class EvaluationArguments:
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")
     num_threads: int | None = flag(None, "Threads of torch and ONNX Runtime on the CPU (default: the training run's).")
     allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on; they are counted.")
+    strict: bool = flag(
+        False,
+        "Refuse clips whose extractor, or layout of landmarks, is not known to be that of the training clips (default: "
+        "a warning if it is known to be another).",
+    )
     seed: int = flag(42, "Seed of the bootstrap.")
 
     def __post_init__(self) -> None:

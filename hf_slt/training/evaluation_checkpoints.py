@@ -11,12 +11,12 @@ import torch
 from transformers import AutoConfig, AutoFeatureExtractor, AutoProcessor, AutoTokenizer
 
 from hf_slt.errors import ConfigurationError, DimensionMismatchError
+from hf_slt.exporters.exported_models import check_exported, check_not_exported, load_exported_translation
 from hf_slt.models.loading import load_pretrained, missing_weights
 from hf_slt.models.multistream.configuration_multistream import MultiStreamConfig
 from hf_slt.models.multistream.modeling_multistream import MultiStreamForConditionalGeneration
 from hf_slt.models.multistream.processing_multistream import MultiStreamProcessor
 from hf_slt.training.checkpoints import RUN_CONFIG
-from hf_slt.training.exported_models import check_exported, check_not_exported, load_exported_translation
 from hf_slt.training.results import SPLITS, read_run_file
 
 _VOCABULARY_MULTIPLE = 128  # T5 and others round the model's vocabulary up to a multiple of it

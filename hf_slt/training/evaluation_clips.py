@@ -14,8 +14,10 @@ import datasets
 
 from hf_slt.data.builder import build_datasets
 from hf_slt.data.corpus import CorpusPaths
+from hf_slt.data.file_records import pose_records
 from hf_slt.errors import ConfigurationError, DataContractError, Problem
 from hf_slt.evaluation.checkpoint_reports import CONTRACT_REPORT
+from hf_slt.provenance import check_extractor
 from hf_slt.training.arguments import DataArguments
 from hf_slt.training.evaluation_arguments import EvaluationArguments
 from hf_slt.training.evaluation_checkpoints import Checkpoint
@@ -142,6 +144,26 @@ def _check_apart(corpus: datasets.DatasetDict) -> None:
     names = corpus["test"]["video_id"][:]
     if shared:
         raise DataContractError([Problem(names[i], expected, found, fix) for i in shared])
+
+
+def check_extractors(checkpoints: Sequence[Checkpoint], clips: Sequence[EvaluatedClips], strict: bool) -> None:
+    """Hold the landmarks of the clips against those that each model was trained on, see [`check_extractor`].
+
+    Crops do not say what they were cut out by: clips without a pose file have an extractor that is not known.
+
+    Raises:
+        ConfigurationError: `strict`, and the extractors differ or are not known.
+    """
+    for checkpoint, found in zip(checkpoints, clips, strict=True):
+        trained = checkpoint.processor.feature_extractor
+        check_extractor(
+            trained.extractor,
+            pose_records(found.test),
+            strict,
+            f"the clips for {checkpoint.name}",
+            pose_layout=trained.pose_layout,
+            pose_norm=trained.pose_norm,
+        )
 
 
 def check_calibration(checkpoints: Sequence[Checkpoint], clips: Sequence[EvaluatedClips]) -> None:

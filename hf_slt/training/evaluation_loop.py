@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -21,6 +20,7 @@ from hf_slt.evaluation.translation_scores import (
     compute_phoenix_legacy,
     compute_translation_metrics,
 )
+from hf_slt.models.multistream.decoding import generated_targets, token_log_probability
 from hf_slt.streams import IMAGE_STREAMS
 from hf_slt.training.build_slt import text_encoder
 from hf_slt.training.evaluation_arguments import EvaluationArguments
@@ -120,8 +120,7 @@ class Evaluation:
             labels = {name: batch[name] for name in ("labels", "decoder_input_ids") if name in batch}
             loss = self.model(encoder_outputs=encoded, attention_mask=mask, **labels).loss
             logits = self.model(encoder_outputs=encoded, attention_mask=mask, labels=targets).logits
-        losses = F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (B, N)
-        return float(loss), (-losses.sum(1) / (targets != -100).sum(1)).tolist()
+        return float(loss), token_log_probability(logits, targets).tolist()
 
     def _loader(self, ablate: Sequence[str]) -> DataLoader:
         transform = ClipTransform(
@@ -182,17 +181,6 @@ class Evaluation:
 
 def _encoder_inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
-
-
-def generated_targets(ids: torch.Tensor, eos_token_id: int | Sequence[int] | None) -> torch.Tensor:
-    """Return generated ids `(B, 1 + N)` as targets `(B, N)`: without the start token, -100 behind the first end.
-
-    A sentence without an end is one that reached the largest length: nothing of it is padding.
-    """
-    targets = ids[:, 1:]
-    ends = torch.isin(targets, torch.tensor([] if eos_token_id is None else eos_token_id, device=ids.device))
-    behind = ends.long().cumsum(1) - ends.long() > 0
-    return targets.masked_fill(behind, -100)
 
 
 def score_groups(

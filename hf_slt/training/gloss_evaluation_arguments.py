@@ -29,6 +29,11 @@ class GlossEvaluationArguments:
     encoding: str = flag("utf-8-sig", "Encoding of the CSV file.")
     allow_unlabelled_files: bool = flag(False, "Accept clips in the folder that the CSV does not name; not used.")
     allow_overlap: bool = flag(False, "Evaluate clips that the model was trained or selected on.")
+    strict: bool = flag(
+        False,
+        "Refuse clips whose extractor, or layout of landmarks, is not known to be that of the training clips (default: "
+        "a warning if it is known to be another).",
+    )
     cache_dir: str | None = flag(None, "Folder of the tables that clips are kept in (default: the datasets cache).")
     batch_size: int = flag(32, "Clips a step.", ("--val-batch-size",))
     resamples: int = flag(1000, "Bootstrap resamples for the 95 % intervals (0 = no intervals).")

@@ -78,4 +78,5 @@ def _inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in _plain(settings).items()
         if name == "input_type" or (name in _OF_FEATURES) == is_features
+        if name != "extractor" or value  # None: not known, which is no difference
     }

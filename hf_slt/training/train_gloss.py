@@ -10,12 +10,14 @@ from accelerate import PartialState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from hf_slt.data.epoch import SharedEpoch
+from hf_slt.data.file_records import clip_records
 from hf_slt.data.gloss.collator import DataCollatorForGlossClassification
 from hf_slt.data.gloss.contract import GlossContractReport
 from hf_slt.data.gloss.dataset import GlossDataset
 from hf_slt.errors import ConfigurationError
 from hf_slt.model_card.run_card import write_run_card
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
+from hf_slt.provenance import training_extractor
 from hf_slt.training.build_gloss import (
     GlossClasses,
     build_config,
@@ -92,6 +94,8 @@ def run_train_gloss(
     build_config(model_args, loss_args, extractor.input_size, GlossClasses(num_glosses=2, num_categories=2))
     with training_args.main_process_first(local=False, desc="reading clips"):
         report = check_gloss_data(data_args, extractor.raw_size, report_path_of(training_args))
+    folder, _ = data_args.splits()["train"]
+    extractor.extractor = training_extractor(clip_records(folder, [row.file for row in report.rows["train"]]))
     prepare_torch(training_args)
     config = build_config(model_args, loss_args, extractor.input_size, resolve_classes(data_args, report))
     check_checkpoint(training_args.resume_from_checkpoint, config)

@@ -15,7 +15,9 @@ from hf_slt.data.builder import build_datasets
 from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.collator import DataCollatorForMultiStream
 from hf_slt.data.epoch import SharedEpoch
+from hf_slt.data.file_records import pose_records
 from hf_slt.model_card.run_card import write_run_card
+from hf_slt.provenance import training_extractor
 from hf_slt.training.arguments import AugmentationArguments, DataArguments, ModelArguments
 from hf_slt.training.build_backbones import load_backbone_weights, load_backbones
 from hf_slt.training.build_decoder import check_decoder_arguments
@@ -139,7 +141,9 @@ def run_train_slt(
     initialize_run(model, training_args)
     if training_args.init_checkpoint:  # a vision model that a flag names goes before the checkpoint's
         load_backbone_weights(model_args, model.encoder, load_backbones(model_args, paths.streams))
-    processor = build_processor(model_args, paths.streams, report.num_landmarks, model.config.image_size, tokenizer)
+    extractor = training_extractor(pose_records(corpus["train"]))
+    size = model.config.image_size
+    processor = build_processor(model_args, paths.streams, report.num_landmarks, size, tokenizer, extractor)
     logger.info(
         f"streams {', '.join(paths.streams)} | {', '.join(f'{len(d)} {s}' for s, d in corpus.items())} clips | "
         f"{model.num_parameters() / 1e6:.2f} M parameters | vocabulary {len(tokenizer)}"

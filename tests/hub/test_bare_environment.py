@@ -13,6 +13,7 @@ import torch
 from hub_server import Hub
 from model_factories import inputs_of, tiny_batch, tiny_model, tiny_processor, tiny_text_config
 from packaging.requirements import Requirement
+from transformers import pipeline
 
 from hf_slt.models.conv_transformer.configuration_conv_transformer import ConvTransformerConfig
 from hf_slt.models.conv_transformer.modeling_conv_transformer import ConvTransformerForGlossClassification
@@ -51,7 +52,7 @@ sys.path.append(site)
 found = [name for name in absent if importlib.util.find_spec(name)]
 import torch
 from transformers import AutoConfig, AutoFeatureExtractor, AutoProcessor
-from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, pipeline
 trust = {"trust_remote_code": True}
 answers = {}
 for name, case in torch.load(f"{work}/cases.pt", weights_only=False).items():
@@ -76,6 +77,13 @@ for name, case in torch.load(f"{work}/cases.pt", weights_only=False).items():
             ids = model.generate(**inputs, num_beams=2, max_new_tokens=8)
             prepare = AutoProcessor.from_pretrained(again, **trust)
             answer["text"] = prepare.batch_decode(ids, skip_special_tokens=True)
+    task = "sign-recognition" if case["target"] is None else "sign-language-translation"
+    pipe = pipeline(task, model=folder, device="cpu", **trust)
+    answer["piped"] = pipe(case["source"], batch_size=2)
+    try:
+        pipe("clip.mp4")
+    except ValueError as error:
+        answer["video"] = str(error)
     answers[name] = answer
 found += sorted(name for name in sys.modules if name.split(".")[0] == "hf_slt")
 torch.save({"answers": answers, "found": found}, f"{work}/answers.pt")
@@ -128,7 +136,8 @@ def translation_case(folder, streams, settings, decoder):
         "base": model.encoder(**inputs).last_hidden_state,
         "text": processor.batch_decode(ids, skip_special_tokens=True),
     }
-    return {"clip": clip, "inputs": inputs, "target": target}, answers
+    source = [{stream: clip[stream] for stream in streams}] * 2
+    return {"clip": clip, "inputs": inputs, "target": target, "source": source}, answers
 
 
 def gloss_case(folder, model_class, config_class, settings):
@@ -143,7 +152,13 @@ def gloss_case(folder, model_class, config_class, settings):
     inputs = dict(extractor(clips, return_tensors="pt"))
     scores = model(**inputs).gloss_logits
     answers = {"type": config.model_type, "prepared": inputs, "scores": scores, "base": scores}
-    return {"clip": {"clips": clips}, "inputs": inputs, "target": None}, answers
+    np.savez(folder / "clip.npz", X=clips[1])
+    return {
+        "clip": {"clips": clips},
+        "inputs": inputs,
+        "target": None,
+        "source": [clips[0], f"{folder}/clip.npz"],
+    }, answers
 
 
 def publish(hub, name, folder):
@@ -164,6 +179,8 @@ def asked(tmp_path_factory):
         for name, settings in GLOSSES.items():
             cases[name], expected[name] = gloss_case(work / name, *settings)
     for name in cases:
+        task = "sign-recognition" if cases[name]["target"] is None else "sign-language-translation"
+        expected[name]["piped"] = pipeline(task, model=str(work / name), device="cpu")(cases[name]["source"])
         assert write_remote_code(work / name)
         cases[name]["place"] = f"someone/{name}" if name in PULLED else str(work / name)
     torch.save(cases, work / "cases.pt")
@@ -200,3 +217,14 @@ def test_every_family_answers_as_it_does_here(asked, name):
 @pytest.mark.parametrize("name", [*TRANSLATIONS, *GLOSSES])
 def test_what_was_saved_there_again_still_carries_its_code(asked, name):
     assert torch.equal(asked[1]["answers"][name]["resaved"], asked[0][name]["scores"])
+
+
+@pytest.mark.parametrize("name", [*TRANSLATIONS, *GLOSSES])
+def test_the_pipeline_travels_and_answers_as_it_does_here(asked, name):
+    expected, found = asked[0][name]["piped"], asked[1]["answers"][name]["piped"]
+    assert len(found) == len(expected) == 2
+    for here, there in zip(expected, found, strict=True):
+        assert [{**one, "score": 0} for one in there] == [{**one, "score": 0} for one in here]
+        assert [one["score"] for one in there] == pytest.approx([one["score"] for one in here], abs=1e-5)
+    said = asked[1]["answers"][name]["video"]
+    assert "found 'clip.mp4'; for videos, folders and files of other tools install hf_slt" in said

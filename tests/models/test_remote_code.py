@@ -13,7 +13,7 @@ from transformers.utils.hub import PushToHubMixin
 import hf_slt
 from hf_slt.models.custom_decoder.configuration_custom_decoder import CustomDecoderConfig
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
-from hf_slt.models.remote_code import FEATURE_EXTRACTORS, MODELS, PROCESSORS, remote_code, write_remote_code
+from hf_slt.models.remote_code import FEATURE_EXTRACTORS, MODELS, PIPELINES, PROCESSORS, remote_code, write_remote_code
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 
 EVERY_CLASS = sorted(
@@ -22,11 +22,18 @@ EVERY_CLASS = sorted(
         for found in (*MODELS.values(), *FEATURE_EXTRACTORS.values(), *PROCESSORS.values())
         for name in found.values()
     }
+    | {name for _, name, _ in PIPELINES.values()}
 )
 MODEL_MAP = {
     "AutoConfig": "configuration_multistream.MultiStreamConfig",
     "AutoModel": "modeling_multistream.MultiStreamEncoder",
     "AutoModelForSeq2SeqLM": "modeling_multistream.MultiStreamForConditionalGeneration",
+}
+
+PIPELINE = {
+    "impl": "pipeline_multistream.SignLanguageTranslationPipeline",
+    "pt": ["AutoModelForSeq2SeqLM"],
+    "type": "multimodal",
 }
 
 
@@ -84,7 +91,8 @@ def test_the_configuration_files_name_the_classes(tmp_path):
     tiny_processor(("pose",)).save_pretrained(tmp_path)
     before = read(tmp_path / "config.json")
     write_remote_code(tmp_path)
-    assert read(tmp_path / "config.json") == {**before, "auto_map": MODEL_MAP}
+    named = {"auto_map": MODEL_MAP, "custom_pipelines": {"sign-language-translation": PIPELINE}}
+    assert read(tmp_path / "config.json") == {**before, **named}
     processing = [path for path in (tmp_path / "preprocessor_config.json", tmp_path / "processor_config.json")]
     maps = {}
     for values in (read(path) for path in processing if path.is_file()):
@@ -164,5 +172,5 @@ def test_the_package_goes_first_and_saves_without_the_map_of_what_it_loaded(tmp_
     assert all(found.__module__.startswith("hf_slt.models.multistream.") for found in classes)
     model.save_pretrained(tmp_path / "saved")
     extractor.save_pretrained(tmp_path / "saved")
-    assert "auto_map" not in read(tmp_path / "saved" / "config.json")
+    assert not {"auto_map", "custom_pipelines"} & read(tmp_path / "saved" / "config.json").keys()
     assert "auto_map" not in read(tmp_path / "saved" / "preprocessor_config.json")

@@ -196,6 +196,9 @@ def test_processor_says_what_the_model_reads(tokenizer):
     assert (extractor.streams, extractor.image_size, extractor.sequence_length) == (["face", "pose"], 32, 7)
     assert (extractor.num_pose_landmarks, extractor.pose_layout) == (75, "mediapipe_pose_hands")
     assert build_processor(args, ("face",), None, 32, tokenizer).feature_extractor.pose_layout is None
+    assert (extractor.extractor, extractor.pose_norm) == (None, "signing_space_v1")
+    other = build_processor(args, ("face",), None, 32, tokenizer, "holistic 0.10").feature_extractor
+    assert (other.extractor, other.pose_norm) == ("holistic 0.10", None)
     with pytest.raises(
         ConfigurationError, match="expected 33 landmarks for the pose layout 'mediapipe_pose', found 75"
     ):

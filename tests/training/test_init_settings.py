@@ -1,6 +1,7 @@
 """Weights that fit a model which is another one all the same, and weights that are none."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from hf_slt.models.legacy.gloss import gloss_feature_extractor
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
 from hf_slt.models.sign_transformer.modeling_sign_transformer import SignTransformerForGlossClassification
 from hf_slt.training.init_checkpoint import encoder_architecture, initialize_from
+from hf_slt.training.init_settings import differing_settings
 
 
 def gloss_model(seed=0, **overrides):
@@ -107,6 +109,11 @@ def test_settings_of_a_gloss_model_and_of_its_inputs(tmp_path):
     changes = other_settings(initialize_from(model, path, extractor=extractor))
     assert changes["inputs: normalization"] == ("none", "body") and changes["inputs: right_handed"] == (False, True)
     assert len(changes) == 4
+    unknown, was, now = ({"extractor": name} for name in (None, "a 1", "a 2"))
+    source = SimpleNamespace(settings={}, extractor=was)
+    assert differing_settings(source, model, [], SimpleNamespace(to_dict=lambda: unknown)) == []
+    (row,) = differing_settings(source, model, [], SimpleNamespace(to_dict=lambda: now))
+    assert row == {"name": "inputs: extractor", "was": "a 1", "is": "a 2"}
     features = GlossFeatureExtractor(input_type="features", feature_size=6)
     changes = other_settings(initialize_from(model, path, extractor=features))
     assert changes["inputs: input_type"] == ("landmarks", "features")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from hf_slt.data.npz_files import NpzReader, open_npz, unreadable
 from hf_slt.errors import ConfigurationError, DataContractError, Problem
+from hf_slt.provenance import PROVENANCE_KEY, parse_provenance
 
 KINDS = ("keypoints", "features")
 KEYPOINTS_KEY, FEATURES_KEY = "X", "X2048"
@@ -27,11 +28,13 @@ class GlossClip:
             missing. Features: W numbers a frame.
         mask: `(T, L)` bool, True = the point was seen; None for features.
         aspect_ratio: Width of the picture divided by its height; 1 where the file does not say.
+        provenance: What `meta` of the file says of its extractor, see `hf_slt.provenance`; None where it says nothing.
     """
 
     values: np.ndarray
     mask: np.ndarray | None = None
     aspect_ratio: float = 1.0
+    provenance: dict[str, Any] | None = None
 
 
 def clip_keys(kind: str, key: str | None = None) -> tuple[str, ...]:
@@ -94,7 +97,7 @@ def load_clip(
             values = file.read(found)
             landmarks = kind == "keypoints"
             mask = file.read(MASK_KEY) if landmarks and MASK_KEY in file.keys else None
-            aspect_ratio = _aspect_ratio(file) if landmarks else 1.0
+            meta = read_meta(file)
     except DataContractError as error:
         return None, error.problems
     where = f"{path}, key '{found}'"
@@ -105,8 +108,9 @@ def load_clip(
     if not landmarks:
         fix = "extract the features of the damaged frames again"
         problem = _number_problem(where, values, np.ones(values.shape, bool), fix)
-        return (None, [problem]) if problem else (GlossClip(values), [])
-    return _with_mask(path, where, values, mask, aspect_ratio)
+        return (None, [problem]) if problem else (GlossClip(values, provenance=meta_provenance(meta)), [])
+    clip, problems = _with_mask(path, where, values, mask, _aspect_ratio(meta))
+    return clip and replace(clip, provenance=meta_provenance(meta)), problems
 
 
 def _with_mask(
@@ -171,16 +175,31 @@ def _number_problem(where: str, values: np.ndarray, counts: np.ndarray, fix: str
     return Problem(where, "finite numbers", found, fix)
 
 
-def _aspect_ratio(file: NpzReader) -> float:
-    """Return the aspect ratio that the optional `meta` of a file gives, else 1."""
+def read_meta(file: NpzReader) -> dict[str, Any]:
+    """Return the optional `meta` of a file; empty where other tools wrote other things there."""
     if META_KEY not in file.keys:
-        return 1.0
+        return {}
     try:
-        meta = json.loads(str(file.read(META_KEY)[()]))
+        return parse_provenance(str(file.read(META_KEY)[()])) or {}
+    except (DataContractError, ValueError, IndexError):
+        return {}
+
+
+def _aspect_ratio(meta: dict[str, Any]) -> float:
+    """Return the aspect ratio that `meta` gives, else 1."""
+    try:
         ratio = float(meta["width"]) / float(meta["height"])
-    except (DataContractError, ValueError, KeyError, TypeError, ZeroDivisionError, IndexError):
-        return 1.0  # other tools write other things there, and nothing else is read from it
+    except (ValueError, KeyError, TypeError, ZeroDivisionError):
+        return 1.0
     return ratio if np.isfinite(ratio) and ratio > 0 else 1.0
+
+
+def meta_provenance(meta: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the record of the extractor that `meta` holds; a text in JSON counts as well."""
+    record = meta.get(PROVENANCE_KEY)
+    if isinstance(record, str):
+        return parse_provenance(record)
+    return record if isinstance(record, dict) else None
 
 
 def write_clip(
@@ -198,7 +217,8 @@ def write_clip(
         values: `(T, W)` numbers; stored as float32, or float16 if they are.
         mask: `(T, W / 2)`, nonzero = the point was seen; None for features.
         timestamps_ms: `(T,)` times of the frames in milliseconds.
-        meta: What else is known, as plain values: `width` and `height` of the picture in pixels, `fps`, ...
+        meta: What else is known, as plain values: `width` and `height` of the picture in pixels, `fps`,
+            `provenance` (a dictionary: which extractor wrote the clip, see `hf_slt.provenance`), ...
         key: Name of the array.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A trained gloss classifier with its feature extractor, and the names of its classes."""
+"""A trained gloss classifier with its feature extractor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, Pretrai
 
 from hf_slt.errors import ConfigurationError
 from hf_slt.models.auto import GLOSS_FAMILIES
+from hf_slt.models.gloss.class_names import class_names
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
 from hf_slt.models.loading import load_pretrained
+
+__all__ = ["class_names", "load_gloss_checkpoint", "read_gloss_folder"]
 
 
 def load_gloss_checkpoint(path: str | None) -> tuple[Any, Any]:
@@ -49,19 +52,3 @@ def read_gloss_folder(path: str, what: str) -> tuple[PretrainedConfig, GlossFeat
     # checkpoint-N holds no feature extractor: the one of the run is in the folder above.
     folder = next((f for f in (Path(path), Path(path).parent) if (f / "preprocessor_config.json").is_file()), path)
     return config, load_pretrained(GlossFeatureExtractor, str(folder), "a feature extractor beside the model")
-
-
-def class_names(config: PretrainedConfig) -> tuple[list[str], list[str] | None]:
-    """Return the names of glosses and categories (None for a model with one head) to show to people.
-
-    A class that the labels gave a number only is called by it: `gloss 4`, `category 0`.
-    """
-    glosses = [_shown(config.id2label[i], f"LABEL_{i}", f"gloss {i}") for i in range(config.num_labels)]
-    if config.num_categories is None:
-        return glosses, None
-    names = config.category_id2label
-    return glosses, [_shown(names[i], f"CATEGORY_{i}", f"category {i}") for i in range(config.num_categories)]
-
-
-def _shown(name: str, placeholder: str, shown: str) -> str:
-    return shown if name == placeholder else name

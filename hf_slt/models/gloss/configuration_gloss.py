@@ -104,8 +104,7 @@ class GlossConfig(SettingsCarrierMixin, PretrainedConfig):
 
         A number of glosses or categories in `kwargs` that is not the dictionary's drops the names that it holds.
         """
-        announce_reading()
-        config_dict = dict(config_dict)
+        config_dict = announce_reading(config_dict)
         for count, names in (("num_labels", "id2label"), ("num_categories", "category_id2label")):
             if count in kwargs and (kwargs[count] or 0) != len(config_dict.get(names) or ()):
                 config_dict[count] = kwargs.pop(count)

@@ -50,6 +50,8 @@ class GlossFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         right_handed (`bool`): Mirror the clips of left-handed signers, so that the model sees right hands sign only.
         num_frames (`int`, *optional*): Frames to which every clip of landmarks is resampled, so that the speed of the
             signer and of the camera matters less; `None` keeps the frames as they are.
+        extractor (`str`, *optional*): What found the landmarks or made the features that the model was trained on, such
+            as `"mediapipe_holistic 0.10.21"`; for information, several are separated by commas.
 
     Raises:
         ConfigurationError: Values that cannot work.
@@ -67,6 +69,7 @@ class GlossFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         features: Sequence[str] = ("positions",),
         right_handed: bool = False,
         num_frames: int | None = None,
+        extractor: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -78,6 +81,7 @@ class GlossFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         self.features = list(features)
         self.right_handed = right_handed
         self.num_frames = num_frames
+        self.extractor = extractor
         self._check()
 
     def _check(self) -> None:

@@ -269,8 +269,7 @@ class MultiStreamConfig(SettingsCarrierMixin, PretrainedConfig):
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """Build a configuration from a dictionary; makes the model classes known to `AutoModel...` on the way."""
-        announce_reading()
-        return super().from_dict(config_dict, **kwargs)
+        return super().from_dict(announce_reading(config_dict), **kwargs)
 
     @property
     def decoder_hidden_size(self) -> int:

@@ -30,6 +30,9 @@ class MultiStreamFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         sequence_length (`int`): Longest clip, in frames; a longer one is sampled down evenly.
         num_pose_landmarks (`int`): Number of landmarks L.
         pose_layout (`str`, *optional*): Name of the layout, see `hf_slt/landmarks.py`; found by L if not given.
+        pose_norm (`str`, *optional*): Normalisation of the poses that the model was trained on; for information.
+        extractor (`str`, *optional*): What their landmarks were found by, such as `"mediapipe_holistic 0.10.21"`; for
+            information, several are separated by commas.
     """
 
     model_input_names = ["attention_mask", *(f"{s}_pixel_values" for s in IMAGE_STREAMS), "pose_values"]
@@ -43,6 +46,8 @@ class MultiStreamFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         sequence_length: int = 128,
         num_pose_landmarks: int = 33,
         pose_layout: str | None = None,
+        pose_norm: str | None = None,
+        extractor: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -53,6 +58,8 @@ class MultiStreamFeatureExtractor(SettingsCarrierMixin, FeatureExtractionMixin):
         self.sequence_length = sequence_length
         self.num_pose_landmarks = num_pose_landmarks
         self.pose_layout = pose_layout
+        self.pose_norm = pose_norm
+        self.extractor = extractor
 
     def layout(self) -> PoseLayout:
         """Return the landmark layout of the poses."""

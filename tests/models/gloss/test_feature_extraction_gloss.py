@@ -164,3 +164,9 @@ def test_settings_that_cannot_work(values, message):
 def test_a_clip_of_another_shape_names_both_numbers(shape):
     with pytest.raises(ConfigurationError, match=r"of shape \(T, 156\) with T of 1 or more, found \("):
         GlossFeatureExtractor().encode_clip(np.zeros(shape))
+
+
+def test_it_knows_the_extractor_of_its_training_clips(tmp_path):
+    assert GlossFeatureExtractor().extractor is None
+    GlossFeatureExtractor(extractor="mediapipe_holistic 0.10.21").save_pretrained(tmp_path)
+    assert GlossFeatureExtractor.from_pretrained(tmp_path).extractor == "mediapipe_holistic 0.10.21"

@@ -205,6 +205,21 @@ def test_save_and_load(tmp_path):
     assert (saved["sequence_length"], saved["image_mean"]) == (8, [0.1, 0.2, 0.3])
 
 
+def test_it_knows_what_the_model_was_trained_on(tmp_path):
+    known = {"extractor": "mediapipe_holistic 0.10.21", "pose_norm": "signing_space_v1"}
+    tiny_extractor(("pose",), **known).save_pretrained(tmp_path)
+    loaded = MultiStreamFeatureExtractor.from_pretrained(tmp_path)
+    assert {name: getattr(loaded, name) for name in known} == known
+    file = tmp_path / "preprocessor_config.json"
+    saved = {name: value for name, value in json.loads(file.read_text()).items() if name not in known}
+    file.write_text(json.dumps(saved))  # as it was saved before there were these fields
+    older = MultiStreamFeatureExtractor.from_pretrained(tmp_path)
+    assert (older.extractor, older.pose_norm) == (None, None)
+    points, confidence = make_pose(3, 33)
+    pose = np.concatenate([points, confidence[..., None]], axis=-1)
+    np.testing.assert_array_equal(older(pose=pose)["pose_values"], loaded(pose=pose)["pose_values"])
+
+
 @pytest.mark.parametrize("size", [16, 20])
 def test_frames_that_are_no_uint8_rgb_images_are_refused(size):
     frames = np.zeros((3, size, size, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Exported models that are evaluated: their folders checked, and opened on ONNX Runtime.
+"""Exported models: their folders checked, and opened on ONNX Runtime.
 
 Only opening one needs the extra `onnx`.
 """
@@ -21,9 +21,14 @@ def onnx_files(path: str | Path) -> list[str]:
     return sorted(file.name for file in Path(path).glob("*.onnx"))
 
 
+def is_exported(path: str | Path) -> bool:
+    """Tell whether a folder holds an export, and no weights."""
+    return bool(onnx_files(path)) and not any(file for pattern in _WEIGHTS for file in Path(path).glob(pattern))
+
+
 def check_not_exported(path: str | Path) -> None:
     """Raise `ConfigurationError` for a folder in `--checkpoint` that holds an export, and no weights."""
-    if onnx_files(path) and not any(file for pattern in _WEIGHTS for file in Path(path).glob(pattern)):
+    if is_exported(path):
         raise ConfigurationError(
             f"expected a trained model in --checkpoint, found an export in {path}; pass it as --onnx {path}"
         )

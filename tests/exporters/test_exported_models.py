@@ -6,9 +6,9 @@ import pytest
 from onnx_stack import skip_without_onnx
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError
+from hf_slt.exporters.exported_models import check_exported, check_not_exported, load_exported_classifier, onnx_files
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
 from hf_slt.models.sign_transformer.configuration_sign_transformer import SignTransformerConfig
-from hf_slt.training.exported_models import check_exported, check_not_exported, load_exported_classifier, onnx_files
 
 
 def folder_with(folder, *names):
