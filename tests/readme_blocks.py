@@ -15,6 +15,10 @@ _PARTS = re.compile(r"^#+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DO
 NOT_RUN = {
     "pip install": "needs a package index; .ci/run installs the pinned set on a fresh machine",
     "pytest": "would run itself",
+    "python scripts/extract_streams.py": "needs MediaPipe and a signer: tests/e2e/test_extract_streams.py has both",
+    "python scripts/extract_features.py": "needs pretrained weights: tests/e2e/test_extract_features.py makes some",
+    "python scripts/predict.py --checkpoint runs/mine clip.mp4": "needs MediaPipe and a signer: tests/real_data",
+    "python scripts/realtime.py": "needs MediaPipe and a signer: tests/e2e/test_realtime.py stands in for the landmark model",
     "optimum-cli": "needs an installation with its plug-in: tests/e2e/test_optimum_cli.py makes one",
     "python scripts/push_dataset.py": "needs a hub: tests/hub starts one",
 }
@@ -23,6 +27,7 @@ NOT_RUN_PYTHON = {
     "push_to_hub(": "needs a hub: tests/hub starts one",
     "push_model(": "needs a hub: tests/hub starts one",
     '_pretrained("someone/': "needs a hub: tests/hub starts one",
+    'translate("clip.mp4")': "needs MediaPipe and a signer: tests/real_data/test_predict_video.py",
     "load_dataset(": "needs a hub: tests/hub starts one",
 }
 

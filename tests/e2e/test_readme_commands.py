@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -56,8 +57,20 @@ def write_data(root):
     write_multistream_checkpoint(root / "best.pt", randomized(NaiveMultiStream()))
     shutil.copy(ROOT / "model_cards/info_example.yml", root / "card.yml")
     write_outputs(root)
+    write_landmarks(root)
     for name in ("scripts", "model_cards"):
         (root / name).symlink_to(ROOT / name)
+
+
+def write_landmarks(root):
+    """Write landmarks as other tools do: 543 points as an array, 133 as JSON."""
+    rng = np.random.default_rng(0)
+    for folder in ("poses", "mmpose"):
+        (root / folder).mkdir()
+    np.save(root / "poses/a.npy", rng.uniform(0.2, 0.8, (4, 543, 3)))
+    person = {"keypoints": (rng.uniform(0.2, 0.8, (133, 2)) * (1280, 720)).tolist(), "keypoint_scores": [0.9] * 133}
+    frames = [{"frame_id": number, "instances": [person]} for number in range(4)]
+    (root / "mmpose/b.json").write_text(json.dumps({"instance_info": frames}), encoding="utf-8")
 
 
 def write_outputs(root):
@@ -111,7 +124,7 @@ def run(words):
         shutil.copy(*words[1:])
         return
     script, flags = script_of(words)
-    if script == "prepare_data":  # README writes to D as if it were new
+    if script in ("prepare_data", "import_landmarks"):  # README writes to D as if it were new
         shutil.rmtree("D", ignore_errors=True)
     flags = [path for flag in flags for path in (sorted(glob.glob(flag)) if "*" in flag else [flag])]
     # A model of two steps is wrong everywhere: no risk below 100 % can be reached.

@@ -8,9 +8,9 @@ from factories import CLIPS, write_corpus
 from model_factories import tiny_model, tiny_processor, tiny_text_config
 
 from hf_slt.data.builder import build_datasets
+from hf_slt.models.multistream.decoding import generated_targets
 from hf_slt.training import evaluation_loop
 from hf_slt.training.evaluation_arguments import EvaluationArguments
-from hf_slt.models.multistream.decoding import generated_targets
 from hf_slt.training.evaluation_loop import Evaluation
 
 
