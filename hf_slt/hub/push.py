@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 MARKER = ".hf_slt_model"  # the file by which a folder of --output is known
 MESSAGE = "Push model with hf_slt"
-_CLASS_FILES = ("configuration", "feature_extraction", "modeling", "processing")
+_CLASS_FILES = ("configuration", "feature_extraction", "modeling", "pipeline", "processing")
 _CODE = (
     "hf_slt_*.py",
     *(f"{kind}_{n}.py" for kind in _CLASS_FILES for n in ("multistream", "custom_decoder", "gloss", *GLOSS_FAMILIES)),

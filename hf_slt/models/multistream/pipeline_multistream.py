@@ -27,7 +27,7 @@ class SignLanguageTranslationPipeline(SignPipeline):
         >>> import hf_slt
         >>> from transformers import pipeline
         >>> pipeline("sign-language-translation", model="runs/mine")("clip.mp4")
-        [{'translation_text': 'La casa es grande.', 'score': 0.83}]
+        [{'translation_text': 'The boy eats bread.', 'score': 0.83}]
     """
 
     _load_tokenizer = True
