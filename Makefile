@@ -6,7 +6,7 @@ setup:  ## install the pinned set and hf_slt itself
 	$(PYTHON) -m pip install -r requirements.txt
 
 extraction:  ## install what turns videos into landmarks and crops (Python 3.11 or 3.12)
-	$(PYTHON) -m pip install '.[extraction]'
+	$(PYTHON) -m pip install -e '.[extraction]'
 	$(PYTHON) -m pip install --no-deps mediapipe==0.10.21
 
 quality:  ## lint, formatting and types

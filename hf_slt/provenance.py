@@ -71,8 +71,8 @@ def check_extractor(
 ) -> None:
     """Compare what a model was trained on with what it is given: one warning of all that differs.
 
-    What is not known on either side does not differ. A strict check wants to be sure: there an extractor that is not
-    known is an error too.
+    What is not known on either side, such as the version of imported landmarks, does not differ. A strict check wants
+    to be sure: there an extractor that is not known is an error too.
 
     Args:
         trained: Extractor of the training clips, see `join_extractors`; None: not known.
@@ -106,8 +106,8 @@ def check_extractor(
 def _other_extractors(trained: str | None, names: list[str | None], where: str, strict: bool) -> list[str]:
     """Return what to say of clips that are not of an extractor of the training, nothing if they all are."""
     known = trained.split(", ") if trained else []
-    others = Counter(name for name in names if name and name not in known) if trained else Counter()
-    unknown = names.count(None)
+    others = Counter(name for name in names if name and known and not any(_may_be(name, one) for one in known))
+    unknown = sum(name not in known and name not in others for name in names)  # or it lacks a version to compare
     differences = []
     if others:
         found = _counted(others, len(names))
@@ -116,8 +116,14 @@ def _other_extractors(trained: str | None, names: list[str | None], where: str, 
         differences.append("expected a model that names the extractor of its training clips, found one that does not")
     elif strict and (unknown or not names):
         found = f"{unknown} of {len(names)} clips that do not" if names else "none that does"
-        differences.append(f"expected clips that name their extractor in {where}, found {found}")
+        differences.append(f"expected clips that name their extractor and its version in {where}, found {found}")
     return differences
+
+
+def _may_be(name: str, other: str) -> bool:
+    """Tell whether two extractors are the same one as far as is known: imported landmarks do not tell the version."""
+    shorter, longer = sorted((name, other), key=len)
+    return longer == shorter or longer.startswith(f"{shorter} ")
 
 
 def _counted(names: Counter[str], total: int) -> str:

@@ -33,7 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--video", type=Path, metavar="FILE", help="Read a file.")
     source.add_argument("--camera", type=int, metavar="N", help="Read a camera; 0 is the first one.")
-    add("fps", "Frames a second to look at (default: 15).", type=float, default=15.0, metavar="N")
+    add(
+        "fps",
+        "Frames a second to look at (default: 15); best those of the training clips.",
+        type=float,
+        default=15.0,
+        metavar="N",
+    )
     add("pace", "Play --video as fast as a camera would.", action="store_true")
     add("window", "Seconds: longest segment (captions, default 8), or a look (glosses, 2).", type=float, metavar="S")
     add("hop", "Seconds between two updates (captions: 0.5, glosses: 0.25).", type=float, metavar="S")

@@ -18,7 +18,7 @@ NOT_RUN = {
     "python scripts/extract_streams.py": "needs MediaPipe and a signer: tests/e2e/test_extract_streams.py has both",
     "python scripts/extract_features.py": "needs pretrained weights: tests/e2e/test_extract_features.py makes some",
     "python scripts/predict.py --checkpoint runs/mine clip.mp4": "needs MediaPipe and a signer: tests/real_data",
-    "python scripts/realtime.py": "needs MediaPipe and a signer: tests/e2e/test_realtime.py stands in for the landmark model",
+    "python scripts/realtime.py": "needs MediaPipe and a signer: tests/e2e/test_realtime.py stands in for it",
     "optimum-cli": "needs an installation with its plug-in: tests/e2e/test_optimum_cli.py makes one",
     "python scripts/push_dataset.py": "needs a hub: tests/hub starts one",
 }

@@ -61,6 +61,8 @@ def test_training_clips_of_several_extractors_are_counted(caplog):
         (None, NEW),
         (None, None),
         ("holistic 0.10", []),
+        ("holistic 0.10", {"extractor": "holistic"}),  # imported: no version
+        ("holistic", NEW),
     ],
 )
 def test_nothing_is_said_of_what_fits_or_is_not_known(caplog, trained, found):
@@ -102,8 +104,13 @@ def test_strict_takes_what_fits(caplog):
     ("trained", "found", "message"),
     [
         ("holistic 0.10", OLD, "extractor holistic 0.10 in clip, found holistic 0.9; extract .* leave --strict out"),
-        ("holistic 0.10", [NEW, None], "clips that name their extractor in clip, found 1 of 2 clips that do not"),
-        ("holistic 0.10", [], "clips that name their extractor in clip, found none that does"),
+        (
+            "holistic 0.10",
+            [NEW, None],
+            "clips that name their extractor and its version in clip, found 1 of 2 clips that do not",
+        ),
+        ("holistic 0.10", [NEW, {"extractor": "holistic"}], "its version in clip, found 1 of 2 clips that do not"),
+        ("holistic 0.10", [], "clips that name their extractor and its version in clip, found none that does"),
         (None, NEW, "a model that names the extractor of its training clips, found one that does not"),
     ],
 )

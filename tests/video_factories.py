@@ -72,6 +72,17 @@ def write_audio(path: Path) -> Path:
     return path
 
 
+def write_empty_container(path: Path) -> Path:
+    """Write an mp4 file whose video stream has not a single frame."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+    return path
+
+
 def cut_short(path: Path, share: float = 0.7) -> Path:
     """Throw the end of a file away."""
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])

@@ -34,11 +34,14 @@ class Metadata:
             id, a wrong number of cells or an id that was there before are not in it.
         findings: What is wrong, in the order of the file.
         warnings: What is odd but harms nothing.
+        unusable: Those of the warnings that are about a start or an end that is no number: whoever cuts clips by them
+            has to refuse the row.
     """
 
     frame: pd.DataFrame
     findings: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unusable: list[Problem] = field(default_factory=list)
 
 
 def read_metadata(
@@ -94,7 +97,7 @@ def load_metadata(
     table = _Table(str(path), header, id_name, text_name)
     for line, cells in records[1:]:
         table.add(line, cells)
-    return Metadata(pd.DataFrame(table.columns()), table.findings, [*warnings, *table.warnings])
+    return Metadata(pd.DataFrame(table.columns()), table.findings, [*warnings, *table.warnings], table.unusable)
 
 
 def _separator(path: str | Path, content: str, wanted: Sequence[Sequence[str]]) -> str:
@@ -136,6 +139,7 @@ class _Table:
         self.id_name, self.text_name = id_name, text_name
         self.findings: list[Finding] = []
         self.warnings: list[str] = []
+        self.unusable: list[Problem] = []
         self._lines: dict[str, int] = {}
         self._rows: list[dict] = []
 
@@ -181,10 +185,16 @@ class _Table:
         for name in ("duration", "fps"):
             if values.get(name) is not None and values[name] <= 0:
                 values[name] = None
+        numbers = [name for name in values if name not in _LABELS]
+        unknown = [name for name in numbers if values[name] is None and not is_blank(cells[name])]
+        where_clip = f"{where}, clip '{video_id}'"
         self.warnings += [
-            f"{where}, clip '{video_id}': {name} '{cells[name]}' is no usable number and counts as unknown"
-            for name in values
-            if name not in _LABELS and values[name] is None and not is_blank(cells[name])
+            f"{where_clip}: {name} '{cells[name]}' is no usable number and counts as unknown" for name in unknown
+        ]
+        self.unusable += [
+            Problem(where_clip, f"seconds as {name}", f"'{cells[name]}'", "correct it, or leave the clip out")
+            for name in unknown
+            if name in ("start", "end")
         ]
         if "frame_count" in cells:
             values["frame_count"] = self._frame_count(where, video_id, cells["frame_count"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -20,9 +21,9 @@ from hf_slt.extraction.holistic import extractor_record, require_mediapipe
 from hf_slt.extraction.jobs import ClipJob, in_working_order
 from hf_slt.extraction.metadata_rows import Journal, Row
 from hf_slt.extraction.options import ExtractionOptions
-from hf_slt.extraction.output_folder import prepare_output, remove_partial
+from hf_slt.extraction.output_folder import prepared_output, remove_partial
 from hf_slt.extraction.run_summary import ERROR, OK, ExtractionSummary
-from hf_slt.extraction.stream_files import KEYPOINTS_FOLDER, POSE_FOLDER, clip_files
+from hf_slt.extraction.stream_files import IMAGE_FOLDERS, KEYPOINTS_FOLDER, POSE_FOLDER, clip_files
 from hf_slt.extraction.video import VideoFrame
 from hf_slt.extraction.worker_pool import Failure, Progress, run_in_workers
 
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 Extract = Callable[..., Row]
 _REPORTED_FRAMES = 25  # frames after which a clip tells how far it is
+# A disk that is full, over a quota or read-only hits all clips.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 def run_extraction(
@@ -66,32 +69,31 @@ def run_extraction(
         The rows of `jobs`, in their order, and totals.
 
     Raises:
-        ConfigurationError: `output` holds something that may not be touched, or was written with other settings.
+        ConfigurationError: `output` holds something that may not be touched, was written with other settings, or
+            another run writes to it.
         MissingDependencyError: MediaPipe, PyAV or OpenCV is missing.
-        OSError: The disk is full.
+        OSError: The disk is full or read-only.
     """
     if workers is not None and workers < 1:
         raise ConfigurationError(f"expected --workers of 1 or more, found {workers}")
     begun, folder = time.monotonic(), Path(output)
     settings = {**(extractor or _extractor_record()), "options": options.to_dict()}
-    kept = prepare_output(folder, settings, resume=resume, overwrite=overwrite)
-    hash_of = cache(_hash_or_none)
-    finished = [job for job in jobs if _is_finished(kept, job, folder, hash_of)]
-    rows = {job.video_id: {**kept[job.video_id], **job.columns} for job in finished}
-    rest = [job for job in jobs if job.video_id not in rows]
-    if resumed := len(rows):
-        logger.info("%d of %d clips are finished already", resumed, len(jobs))
-    work = partial(extract_job, output=folder, options=options, extract=extract, pin=len(rest) > 1)
-    made = _make_clips(rest, work, workers or usable_cores(), folder, show_progress)
-    with Journal(folder, kept | rows) as journal, closing(made):
-        try:
-            for row in made:
-                rows[row["video_id"]] = row
-                journal.add(row)
-        except (KeyboardInterrupt, SystemExit):
-            logger.warning("\nstopped after %d of %d clips; --resume goes on with the others", len(rows), len(jobs))
-            raise
-        journal.finish(job.video_id for job in jobs)
+    with prepared_output(folder, settings, resume=resume, overwrite=overwrite) as kept:
+        rows = _finished_rows(jobs, kept, folder, options, show_progress)
+        rest = [job for job in jobs if job.video_id not in rows]
+        if resumed := len(rows):
+            logger.info("%d of %d clips are finished already", resumed, len(jobs))
+        work = partial(extract_job, output=folder, options=options, extract=extract, pin=len(rest) > 1)
+        made = _make_clips(rest, work, workers or usable_cores(), folder, show_progress)
+        with Journal(folder, kept | rows) as journal, closing(made):
+            try:
+                for row in made:
+                    rows[row["video_id"]] = row
+                    journal.add(row)
+            except (KeyboardInterrupt, SystemExit):
+                logger.warning("\nstopped after %d of %d clips; --resume goes on with the others", len(rows), len(jobs))
+                raise
+            journal.finish(job.video_id for job in jobs)
     in_order = [rows[job.video_id] for job in jobs]
     return ExtractionSummary(in_order, resumed, time.monotonic() - begun)
 
@@ -109,15 +111,35 @@ def _extractor_record() -> Mapping[str, Any]:
     return extractor_record()
 
 
-def _is_finished(kept: Mapping[str, Row], job: ClipJob, folder: Path, hash_of: Callable[[Path], str | None]) -> bool:
-    """Tell whether a clip was made of the same video and times, and is still there."""
-    row = kept.get(job.video_id, {})
-    if row.get("status") != OK or (row.get("start"), row.get("end")) != (job.start, job.end):
-        return False
-    files = clip_files(folder, job.video_id)
+def _finished_rows(
+    jobs: Sequence[ClipJob], kept: Mapping[str, Row], folder: Path, options: ExtractionOptions, show_progress: bool
+) -> dict[str, Row]:
+    """Return the rows of the clips that were made of the same video and times, and are still there."""
+    hash_of = cache(_hash_or_none)
+
+    def is_finished(job: ClipJob) -> bool:
+        row = kept.get(job.video_id, {})
+        if row.get("status") != OK or (row.get("start"), row.get("end")) != (job.start, job.end):
+            return False
+        if not _has_files(row, folder, job.video_id, f".{options.image_format}"):
+            return False
+        return (row.get("provenance") or {}).get("source_sha256") == hash_of(job.video)
+
+    bar = tqdm(jobs, "checking", unit="clip", leave=False, disable=not (show_progress and kept))
+    return {job.video_id: {**kept[job.video_id], **job.columns} for job in bar if is_finished(job)}
+
+
+def _has_files(row: Row, folder: Path, video_id: str, suffix: str) -> bool:
+    """Tell whether a clip has its files of landmarks, and as many crops as its row says."""
+    files, written = clip_files(folder, video_id), row.get("frames") or {}
     if not (files[POSE_FOLDER].is_file() and files[KEYPOINTS_FOLDER].is_file()):
         return False
-    return (row.get("provenance") or {}).get("source_sha256") == hash_of(job.video)
+    return all(_count_files(files[stream], suffix) == written.get(stream, 0) for stream in IMAGE_FOLDERS)
+
+
+def _count_files(folder: Path, suffix: str) -> int:
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sum(name.endswith(suffix) and not name.startswith(".") for name in names)
 
 
 def _hash_or_none(video: Path) -> str | None:
@@ -152,7 +174,7 @@ def extract_job(
         pin: Bind the landmark model to the core of the worker's number, so that workers keep out of each other's way.
 
     Raises:
-        OSError: The files cannot be written.
+        OSError: The disk is full or read-only.
         MissingDependencyError: A package does not load.
     """
 
@@ -177,6 +199,11 @@ def extract_job(
         raise
     except HfSltError as error:
         return error_row(job, describe_error(error))
+    except OSError as error:
+        if error.errno in _DISK:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        return error_row(job, f"expected files that can be read and written, found: {error.strerror or error}{where}")
     return {"video_id": job.video_id, **job.columns, **row}
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from hf_slt.data.csv_files import id_fault
-from hf_slt.data.metadata import read_metadata
-from hf_slt.errors import Problem, VideoError
+from hf_slt.errors import DataContractError, Problem, VideoError
 from hf_slt.extraction.video import list_videos
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,14 @@ def plan_jobs(
     files = list_videos(videos)
     if metadata is None:
         return _whole_videos(files)
-    frame = read_metadata(metadata, id_column, text_column, encoding)
-    return _rows(frame, files, Path(videos), metadata, skip_missing)
+    from hf_slt.data.metadata import load_metadata  # brings pandas, which the workers would wait for in vain
+
+    table = load_metadata(metadata, id_column, text_column, encoding)
+    if problems := [*(finding.problem for finding in table.findings), *table.unusable]:
+        raise DataContractError(problems, headline="the metadata cannot be used")
+    for warning in table.warnings:
+        logger.warning(warning)
+    return _rows(table.frame, files, Path(videos), metadata, skip_missing)
 
 
 def _whole_videos(files: Sequence[Path]) -> list[ClipJob]:
@@ -103,16 +110,23 @@ class _Finder:
     """Finds videos by what metadata call them."""
 
     def __init__(self, files: Iterable[Path], folder: Path):
+        self._by_path: dict[str, list[Path]] = defaultdict(list)
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in files:
             inside = path.relative_to(folder) if path != folder else Path(path.name)
-            names = (inside.as_posix(), inside.with_suffix("").as_posix(), path.name, path.stem)
-            for name in dict.fromkeys(names):
-                self._by_name[name].append(path)
+            self._by_path[_composed(inside.as_posix())].append(path)
+            for name in dict.fromkeys((inside.with_suffix("").as_posix(), path.name, path.stem)):
+                self._by_name[_composed(name)].append(path)
 
     def find(self, name: str) -> list[Path]:
-        """Return the videos of a name; what matches the whole path goes before what matches the end of it."""
-        return self._by_name.get(name.strip().replace("\\", "/").removeprefix("./"), [])
+        """Return the videos of a name; the whole path goes before a path without suffix and a file name."""
+        name = _composed(name).strip().replace("\\", "/").removeprefix("./")
+        return self._by_path.get(name) or self._by_name.get(name, [])
+
+
+def _composed(name: str) -> str:
+    """Return a name with composed accents (NFC): macOS and archives made there write file names with separate ones."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _rows(
@@ -174,6 +188,8 @@ def _job(row: Mapping[str, Any], video: Path) -> ClipJob:
 
 def _plain(value: Any) -> Any:
     """Return a cell as JSON holds it: None where it is empty, numbers of Python."""
+    import pandas as pd
+
     if value is None or value is pd.NA or value != value:
         return None
     return value.item() if hasattr(value, "item") else value

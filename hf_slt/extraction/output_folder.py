@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,22 @@ from hf_slt.extraction.metadata_rows import JOURNAL_FILE, METADATA_FILE, Row, re
 from hf_slt.extraction.stream_files import IMAGE_FOLDERS, KEYPOINTS_FOLDER, POSE_FOLDER
 from hf_slt.provenance import extractor_name
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
 SETTINGS_FILE = "extraction.json"
 _STAGING = re.compile(r"\.(?P<id>.+)\.[0-9]+\.partial", re.DOTALL)  # of `stream_files.staged_clip`
 
 
-def prepare_output(
+@contextmanager
+def prepared_output(
     folder: Path, settings: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False
-) -> dict[str, Row]:
-    """Make an output folder ready.
+) -> Iterator[dict[str, Row]]:
+    """Make an output folder ready, and keep other runs out of it while the block lasts.
 
     Args:
         folder: The folder.
@@ -31,17 +42,62 @@ def prepare_output(
         resume: Go on with the extraction in it, which has to be of the same settings.
         overwrite: Delete the extraction in it.
 
-    Returns:
+    Yields:
         Clip id -> row of what is there and stays.
 
     Raises:
-        ConfigurationError: The folder holds something that may not be touched, or was written with other settings.
+        ConfigurationError: The folder holds something that may not be touched, was written with other settings, or
+            another run writes to it.
     """
     if resume and overwrite:
         raise ConfigurationError(
             "expected --resume (finished clips stay) or --overwrite (all clips are made again), found both"
         )
-    if resume and folder.is_dir() and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        require_writable(folder)
+    with _sole_writer(folder):
+        yield _prepare(folder, settings, resume, overwrite)
+
+
+@contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    """Lock a folder, which is made if it is not there, for the block.
+
+    The folder itself is locked (`flock`): no file is left in it, and the lock goes with the process, however that ends.
+    Systems and file systems without such locks do without.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        if fcntl and descriptor is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"expected to be the only run that writes to {folder}, found another one at work there; wait for its end, "
+            "or choose another output folder"
+        ) from error
+    except OSError:
+        logger.debug("%s cannot be locked", folder)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"expected an output folder that can be written, found {folder}: {error.strerror}; choose another one"
+    )
+
+
+def _prepare(folder: Path, settings: Mapping[str, Any], resume: bool, overwrite: bool) -> dict[str, Row]:
+    """Check what is in a folder, take away what may not stay, and return the rows of what does."""
+    if resume and any(folder.iterdir()):
         _check_settings(folder, settings)
         remove_partial(folder)
         return read_rows(folder)
@@ -52,14 +108,11 @@ def prepare_output(
         )
     require_writable(folder, overwrite, marks=((SETTINGS_FILE,),), what="an extraction")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
             _remove_extraction(folder)
         write_text(folder / SETTINGS_FILE, json.dumps(settings, indent=2, sort_keys=True) + "\n")
     except OSError as error:
-        raise ConfigurationError(
-            f"expected an output folder that can be written, found {folder}: {error.strerror}; choose another one"
-        ) from error
+        raise _unwritable(folder, error) from error
     return {}
 
 

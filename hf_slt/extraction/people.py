@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hf_slt.errors import require_package
-from hf_slt.extraction.mediapipe_graph import QuietGraph
+from hf_slt.extraction.mediapipe_graph import KeptGraph
 from hf_slt.extraction.video import VideoFrame, probe_video, read_frames
 
 Region = tuple[float, float, float, float]  # left, top, right, bottom, as fractions of the picture
@@ -28,6 +28,7 @@ node { calculator: "PoseDetectionCpu" input_stream: "IMAGE:image" output_stream:
 """
 _SCORE = "posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
 _MIN_SCORE = 0.3
+_detector = KeptGraph("detections", graph_config=_GRAPH, calculator_params={_SCORE: _MIN_SCORE})
 _SHOULDERS, _UPPER_BODY = 2, 3  # key points of a detection
 _SMALL = 160  # width of the gray pictures that motion is measured in
 # Shares of the radius of the upper body's circle, which is about 2.2 shoulder widths.
@@ -155,12 +156,7 @@ def choose_signer(frames: Iterable[VideoFrame]) -> SignerChoice:
         MissingDependencyError: MediaPipe or OpenCV is not installed.
     """
     pairs = _pairs(frame for frame in frames if frame.image is not None)
-    graph = QuietGraph("detections", graph_config=_GRAPH, calculator_params={_SCORE: _MIN_SCORE})
-    try:
-        found = [_detect(graph, first.image) for first, _ in pairs]
-    finally:
-        graph.close()
-    people = join_people(found)
+    people = join_people([_detect(first.image) for first, _ in pairs])
     if len(people) > 1:
         _measure_motion(people, pairs)
     aspect = pairs[0][0].image.shape[1] / pairs[0][0].image.shape[0] if pairs else 1.0
@@ -183,10 +179,10 @@ def _pairs(frames: Iterable[VideoFrame]) -> list[tuple[VideoFrame, VideoFrame | 
     return [pairs[number] for number in chosen]
 
 
-def _detect(graph: QuietGraph, image: np.ndarray) -> list[Detection]:
+def _detect(image: np.ndarray) -> list[Detection]:
     aspect = image.shape[1] / image.shape[0]
     people = []
-    for one in graph.process(image)["detections"] or []:
+    for one in _detector.process(image)["detections"] or []:
         place = one.location_data
         box, points = place.relative_bounding_box, place.relative_keypoints
         x, y = points[_SHOULDERS].x * aspect, points[_SHOULDERS].y

@@ -56,6 +56,6 @@ class ExtractionSummary:
             shares = ", ".join(f"{part.replace('_', ' ')} {rate:.0%}" for part, rate in rates.items())
             lines.append(f"found in the frames: {shares}")
         if self.failed:
-            lines.append(f"{len(self.failed)} clips could not be made:")
+            lines.append(f"{len(self.failed)} of {len(self.rows)} clips could not be made:")
             lines += [f"  {row['video_id']} ({row['video']}): {row['error']}" for row in self.failed]
         return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,16 @@ def probe_video(path: str | Path) -> VideoInfo:
         MissingDependencyError: PyAV is not installed.
     """
     path = Path(path)
+    try:
+        stat = path.stat()
+    except OSError:
+        stat = None  # the check below says what is wrong
+    return _probed(path, stat and (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+
+@lru_cache(maxsize=16)
+def _probed(path: Path, state: tuple[int, ...] | None) -> VideoInfo:
+    """Look at a file in a state that it is in: a clip is read by several passes, which all ask for the same."""
     check_file(path)
     with _opened(path) as container:
         return _probe(path, container)
@@ -168,8 +179,9 @@ def _check_streams(path: Path, container: Any) -> None:
         fix = "name a video; pictures and play lists are not read"
         raise video_error(path, _NOT_A_VIDEO, f"a file of the kind '{container.format.name}'", fix)
     if not container.streams.video:
-        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-        raise video_error(path, "a video stream", f"only {', '.join(kinds)}", "name a file that has a picture")
+        kinds = sorted({stream.type for stream in container.streams})
+        found = f"only {', '.join(kinds)}" if kinds else "no stream at all"
+        raise video_error(path, "a video stream", found, "name a file that has a picture")
     context = container.streams.video[0].codec_context
     check_picture(path, context.width, context.height)
 

@@ -137,7 +137,7 @@ class Captioner:
         overlap: float = 0.0,
         agreement: int = 2,
     ):
-        if not hop > 0 or pause < 0:
+        if not hop > 0 or not pause >= 0:
             raise ConfigurationError(
                 f"expected a hop above 0 s and a pause of 0 s or more, found {hop:g} and {pause:g}"
             )
@@ -195,6 +195,7 @@ class Captioner:
         self._before = self._agreed.said if is_cut and self.buffer.overlap else []
         self._agreed = LocalAgreement(self._agreement)
         self._translated_at = self.buffer.end
+        self._active_from = self.buffer.end  # of a segment that was cut: a moment of signing after it is none
         if not is_cut:
             self._active_until = None
         self.buffer.restart()

@@ -20,11 +20,12 @@ from hf_slt.data.indexing import index_images, index_poses
 from hf_slt.data.npz_files import data_error, open_npz
 from hf_slt.data.pose_files import Pose, read_pose
 from hf_slt.errors import ConfigurationError, DataContractError
+from hf_slt.extraction.pose_arrays import POSE_LAYOUTS
 from hf_slt.extraction.stream_files import IMAGE_FOLDERS, KEYPOINTS_FOLDER, POSE_FOLDER
 from hf_slt.inference.clip_sources import EXTRACTED_ID, clip_in, extracted, extraction_options, kind_of
 from hf_slt.inference.layouts import convert_clip, convert_pose
 from hf_slt.landmarks import LAYOUTS
-from hf_slt.signing_space import HEIGHT, WIDTH
+from hf_slt.signing_space import HEIGHT, SIGNING_SPACE, WIDTH
 from hf_slt.streams import IMAGE_STREAMS
 
 POSE_KEY = "pose"
@@ -80,7 +81,8 @@ def read_stream_clip(source: str | Path, extractor: Any, reading: Reading) -> St
             return _read_folder(path, folder, EXTRACTED_ID, extractor)
     if kind == "folder":
         return _read_folder(path, path, clip_in(path, reading.clip), extractor)
-    pose = _imported_pose(path, extractor) if kind == "landmarks" else _pose_of_npz(path, reading.key)
+    foreign = kind == "landmarks" or _is_foreign(path, reading.key)
+    pose = _imported_pose(path, extractor) if foreign else _pose_of_npz(path, reading.key)
     pose = convert_pose(path, pose, extractor.layout())
     row = dict.fromkeys(IMAGE_STREAMS) | {"n_frames": len(pose.points), "pose": _embedded(pose)}
     return _read_row(path, row, extractor, pose)
@@ -103,10 +105,10 @@ def read_gloss_clip(source: str | Path, extractor: Any, reading: Reading) -> Glo
     if kind != "npz" and extractor.input_type == "features":
         fix = "write its features with scripts/extract_features.py, by the backbone of the training, and pass the .npz"
         raise data_error(path, "an .npz file of features, which the model reads", f"a {kind} of no features", fix)
+    if kind == "landmarks" or (kind == "npz" and extractor.input_type != "features" and _is_foreign(path, reading.key)):
+        return _imported_sign(path, extractor)
     if kind == "npz":
         return _gloss_of_npz(path, extractor, reading.key)
-    if kind == "landmarks":
-        return _imported_sign(path, extractor)
     if kind == "video":
         with extracted(path, extraction_options(extractor, reading.fps)) as folder:
             return _gloss_of_npz(folder / KEYPOINTS_FOLDER / f"{EXTRACTED_ID}.npz", extractor, None)
@@ -202,18 +204,42 @@ def _sign_of_pose(path: Path, pose: Pose, extractor: Any) -> GlossClip:
     return GlossClip(values.astype(np.float32), seen, 1.0, points.provenance)
 
 
+def _is_foreign(path: Path, key: str | None) -> bool:
+    """Tell whether an `.npz` file holds the points of another tool; not where the caller names its array."""
+    from hf_slt.extraction.imports.landmark_files import holds_foreign_points
+
+    return key is None and holds_foreign_points(path)
+
+
 def _imported_pose(path: Path, extractor: Any) -> Pose:
-    """Return the landmarks of another tool's file in units that are the same for x and y."""
+    """Return the landmarks of another tool's file as a pose stream, in signing space where an import writes it so."""
+    from hf_slt.extraction.imports.arrays import imported_pose
+
     clip = _imported(path, extractor.layout().name)
+    if clip.layout in POSE_LAYOUTS:
+        points, confidence = imported_pose(clip, clip.layout)
+        points = np.where(confidence[..., None] > 0, points, np.float32(0))
+        return Pose(points, confidence, SIGNING_SPACE, clip.layout, clip.provenance)
     points = clip.points * np.array([clip.aspect_ratio, 1], np.float32)
     return Pose(points, clip.confidence, None, clip.layout, clip.provenance)
 
 
 def _imported_sign(path: Path, extractor: Any) -> GlossClip:
-    clip = _imported(path, extractor.layout().name)
-    seen = clip.confidence > 0
-    values = np.where(seen[..., None], clip.points, 0).reshape(len(seen), -1)
-    return GlossClip(values.astype(np.float32), seen, clip.aspect_ratio, clip.provenance)
+    """Return the landmarks of another tool's file as a clip of a single sign: through the 78 points, as an import."""
+    from hf_slt.extraction.imports.arrays import imported_keypoints
+    from hf_slt.extraction.imports.landmark_files import read_landmark_file
+
+    clip, layout = read_landmark_file(path), extractor.layout()
+    if layout.name not in LAYOUTS or layout.name == clip.layout:  # the points as they are in the file
+        clip = _imported(path, layout.name)
+        seen = clip.confidence > 0
+        values = np.where(seen[..., None], clip.points, 0).reshape(len(seen), -1)
+    else:
+        values, seen = imported_keypoints(clip)
+    if not seen.any():
+        raise data_error(path, "at least one point that the detector is sure of", "none", "run the detector again")
+    sign = GlossClip(values.astype(np.float32), seen, clip.aspect_ratio, clip.provenance)
+    return sign if sign.values.shape[1] == extractor.raw_size else convert_clip(path, sign, layout)
 
 
 def _imported(path: Path, layout: str) -> Any:

@@ -16,7 +16,8 @@ from hf_slt.extraction.video import VIDEO_SUFFIXES
 from hf_slt.inference.layouts import extracted_layout
 
 EXTRACTED_ID = "clip"  # of the clip that a video becomes
-_LANDMARK_SUFFIXES = (".pose", ".parquet", ".npy", ".json", ".pkl")  # of other tools; the last one says why it is not
+# Of other tools; the last two say why they are not read.
+_LANDMARK_SUFFIXES = (".pose", ".parquet", ".npy", ".json", ".pkl", ".pickle")
 _READABLE = f"a video ({', '.join(VIDEO_SUFFIXES)}), a folder of streams, .npz, .pose, .parquet, .npy or .json"
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from hf_slt.data.gloss.clips import GlossClip
 from hf_slt.errors import DataContractError, Problem, ProblemsError, VideoError
 from hf_slt.inference.clip_inputs import Reading, StreamClip, read_gloss_clip, read_stream_clip
 from hf_slt.models.multistream.clip_arrays import encode_streams
-from hf_slt.provenance import check_extractor
+from hf_slt.provenance import IDENTITY, check_extractor
 
 logger = logging.getLogger(__name__)
+
+_COMPARED = (*IDENTITY, "pose_layout", "pose_norm")  # what a record is compared by
+_SAID: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()  # feature extractor of a pipeline -> what was warned of
 
 Read = TypeVar("Read")
 
@@ -29,7 +33,7 @@ def encode_source(
     fps: float | None = None,
     strict: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Read and encode the clip of a path, for the pipelines.
+    """Read and encode the clip of a path, for the pipelines: a warning that holds for many clips is given once.
 
     Args:
         source: Video, folder of streams, `.npz` or file of landmarks.
@@ -45,15 +49,16 @@ def encode_source(
         MissingDependencyError: A package that reads this kind of file is not installed.
     """
     reading = Reading(clip, key, fps)
+    said = _SAID.setdefault(extractor, set())
     if hasattr(extractor, "streams"):
-        return encode_stream_clips([source], extractor, reading, strict)[0]
-    found = read_gloss_clips([source], extractor, reading, strict)[0]
+        return encode_stream_clips([source], extractor, reading, strict, said)[0]
+    found = read_gloss_clips([source], extractor, reading, strict, said)[0]
     encoded: dict[str, np.ndarray] = extractor.encode_clip(found.values, found.mask, found.aspect_ratio)
     return encoded
 
 
 def encode_stream_clips(
-    sources: Sequence[Any], extractor: Any, reading: Reading, strict: bool = False
+    sources: Sequence[Any], extractor: Any, reading: Reading, strict: bool = False, said: set[Any] | None = None
 ) -> list[dict[str, np.ndarray]]:
     """Read and encode clips for a model of sentences.
 
@@ -62,6 +67,7 @@ def encode_stream_clips(
         extractor: Feature extractor of the model.
         reading: How files are read.
         strict: Refuse landmarks of another extractor than that of the training.
+        said: What was warned of in earlier calls and is not again; it grows. None: warn of everything.
 
     Raises:
         DataContractError, VideoError: All that is wrong with any of them.
@@ -76,16 +82,18 @@ def encode_stream_clips(
 
     clips = read_all(sources, read)
     masked = Counter(stream for clip in clips for stream in clip.missing)
-    if masked:
+    if masked and _is_new(("masked", *masked), said):
         shown = ", ".join(f"{stream} ({count} of {len(clips)} clips)" for stream, count in masked.items())
         logger.warning(f"the model reads streams that the input lacks, which are masked: {shown}")
     if "pose" in extractor.streams:
         check = {"pose_layout": extractor.pose_layout, "pose_norm": getattr(extractor, "pose_norm", None)}
-        _check_extractor(extractor, [clip.provenance for clip in clips], sources, strict, **check)
+        _check_extractor(extractor, [clip.provenance for clip in clips], sources, strict, said, **check)
     return [clip.encoded for clip in clips]
 
 
-def read_gloss_clips(sources: Sequence[Any], extractor: Any, reading: Reading, strict: bool = False) -> list[GlossClip]:
+def read_gloss_clips(
+    sources: Sequence[Any], extractor: Any, reading: Reading, strict: bool = False, said: set[Any] | None = None
+) -> list[GlossClip]:
     """Read clips for a gloss classifier.
 
     Args:
@@ -93,6 +101,7 @@ def read_gloss_clips(sources: Sequence[Any], extractor: Any, reading: Reading, s
         extractor: Feature extractor of the model.
         reading: How files are read.
         strict: Refuse clips of another extractor than that of the training.
+        said: As in `encode_stream_clips`.
 
     Raises:
         DataContractError, VideoError: All that is wrong with any of them.
@@ -110,9 +119,9 @@ def read_gloss_clips(sources: Sequence[Any], extractor: Any, reading: Reading, s
     unseen = [
         clip for clip in clips if hands and clip.mask is not None and not clip.mask[:, np.concatenate(hands)].any()
     ]
-    if unseen:
+    if unseen and _is_new("hands", said):
         logger.warning(f"the model reads hands, and none was seen in {len(unseen)} of {len(clips)} clips")
-    _check_extractor(extractor, [clip.provenance for clip in clips], sources, strict)
+    _check_extractor(extractor, [clip.provenance for clip in clips], sources, strict, said)
     return clips
 
 
@@ -140,13 +149,29 @@ def read_all(sources: Iterable[Any], read: Callable[[Any], Read]) -> list[Read]:
     return clips
 
 
+def _is_new(fact: Any, said: set[Any] | None) -> bool:
+    """Tell whether something was not said yet, and note that it is now."""
+    if said is None:
+        return True
+    new = fact not in said
+    said.add(fact)
+    return new
+
+
 def _check_extractor(
-    extractor: Any, records: list[dict[str, Any] | None], sources: Sequence[Any], strict: bool, **trained: Any
+    extractor: Any,
+    records: list[dict[str, Any] | None],
+    sources: Sequence[Any],
+    strict: bool,
+    said: set[Any] | None,
+    **trained: Any,
 ) -> None:
     """Compare the extractor of clips with that of the training; arrays have none that anybody could know."""
     known = [
         record for record, source in zip(records, sources, strict=True) if record or isinstance(source, (str, Path))
     ]
+    if not strict:
+        known = [record for record in known if record and _is_new(tuple(map(record.get, _COMPARED)), said)]
     if known or strict:
         where = str(sources[0]) if len(sources) == 1 and isinstance(sources[0], (str, Path)) else "the clips"
         check_extractor(getattr(extractor, "extractor", None), known, strict, where, **trained)

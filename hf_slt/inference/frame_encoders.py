@@ -24,7 +24,7 @@ from hf_slt.models.legacy.files import read_torch_file
 from hf_slt.models.loading import load_pretrained, missing_weights
 
 INCEPTION, RANDOM = "inception_v3", "random"
-_INCEPTION_SIZE = 299
+_INCEPTION_SIZE, _SMALLEST_INCEPTION_SIZE = 299, 75  # below the latter nothing is left for its last layers
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CLASSIFIERS = ("fc.", "AuxLogits.")
 _WHAT, _POOLER = "an image model in --backbone", "pooler"
@@ -58,12 +58,16 @@ class InceptionEncoder:
 
     Raises:
         MissingDependencyError: torchvision is not installed.
-        ConfigurationError: Weights that do not load or are those of another network.
+        ConfigurationError: Weights that do not load or are those of another network, or too small a square.
     """
 
     name = INCEPTION
 
     def __init__(self, weights: str | None = None, image_size: int | None = None, device: str = "cpu"):
+        if image_size is not None and image_size < _SMALLEST_INCEPTION_SIZE:
+            raise ConfigurationError(
+                f"expected --image-size of {_SMALLEST_INCEPTION_SIZE} or more with {INCEPTION}, found {image_size}"
+            )
         # The model's module draws in all of the classifier: only for who asks for this backbone.
         from hf_slt.models.inception_gru.modeling_inception_gru import build_backbone
 

@@ -89,7 +89,7 @@ class GlossSpotter:
         confirm: int = 2,
         pause: float = 0.4,
     ):
-        if not hop > 0 or pause < 0 or confirm < 1 or not 0 < threshold <= 1:
+        if not hop > 0 or not pause >= 0 or confirm < 1 or not 0 < threshold <= 1:
             raise ConfigurationError(
                 f"expected a hop above 0 s, a pause of 0 s or more, 1 or more looks to confirm and a threshold above "
                 f"0 up to 1, found {hop:g}, {pause:g}, {confirm} and {threshold:g}"
@@ -121,7 +121,7 @@ class GlossSpotter:
             return []
         if self.pause and frame.time - self._active[1] >= self.pause:
             return self._rest()
-        if may_classify and frame.time - self._looked_at >= self.hop - 1e-9 and self._is_long_enough():
+        if may_classify and frame.time - self._looked_at >= self.hop - 1e-9 and self._is_worth_a_look():
             return self._look()
         return []
 
@@ -129,13 +129,14 @@ class GlossSpotter:
         """Return the sign that was not over at the end of the stream."""
         return self._rest() if len(self.buffer) else []
 
-    def _is_long_enough(self) -> bool:
+    def _is_worth_a_look(self) -> bool:
+        """Tell whether the signing is long enough, and the window still shows some of it."""
         first, last = self._active
-        return last - first >= min(_MIN_ACTIVE, self.buffer.window / 2)
+        return last - first >= min(_MIN_ACTIVE, self.buffer.window / 2) and last >= self.buffer.start
 
     def _rest(self) -> list[SpottedGloss]:
         """End the signing, after a look at the frames that came after the last one."""
-        unseen = self._active is not None and self._active[1] > self._looked_at and self._is_long_enough()
+        unseen = self._active is not None and self._active[1] > self._looked_at and self._is_worth_a_look()
         said = self._look() if unseen else []
         if not self._found:  # a sign too short to be looked at often: nothing contradicts it any more
             self._running = self._running or self._rival

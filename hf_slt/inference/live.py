@@ -90,6 +90,11 @@ def make_reader(
     if given := [name for name in of_others if getattr(settings, name) is not None]:
         other = "glosses" if is_translator else "captions"
         raise ConfigurationError(f"expected no --{given[0]}, which is for {other}, with this model, found one")
+    if settings.window is not None and 0 < settings.window < 2 / settings.fps:
+        raise ConfigurationError(
+            f"expected a --window of 2 frames or more ({2 / settings.fps:.2f} s at --fps {settings.fps:g}), found "
+            f"{settings.window:g} s"
+        )
     shared = {name: getattr(settings, name) for name in ("window", "hop", "pause", "overlap", "threshold")}
     options = {name: value for name, value in shared.items() if value is not None}
     timed = _Timed(model, report)
@@ -142,17 +147,15 @@ def run_live(
     options = ExtractionOptions(fps=settings.fps)
     with ExitStack() as stack:
         arrivals, latest = _arrivals(settings, stack)
-        found = find_landmarks(arrivals, options, model.image_streams, region, make_detector)
+        found = find_landmarks(_from_the_first(arrivals, report), options, model.image_streams, region, make_detector)
         frames = stack.enter_context(ahead(found, _QUEUE))
-        processor = time.process_time()
         try:
             _read(frames, reader, settings, show, report)
         except KeyboardInterrupt:  # the usual end of a camera
             pass
         for said in reader.finish():
             _say(said, show, report)
-        report.processing = time.perf_counter() - report.started if report.frames else 0.0
-        report.processor = time.process_time() - processor
+        report.stop()
         report.frames_dropped = latest.dropped if latest else 0
     return report
 
@@ -169,6 +172,13 @@ def _arrivals(settings: LiveSettings, stack: ExitStack) -> tuple[Iterator[Arriva
     return iter(latest), latest
 
 
+def _from_the_first(arrivals: Iterator[Arrival], report: LiveReport) -> Iterator[Arrival]:
+    for number, arrived in enumerate(arrivals):
+        if not number:
+            report.start(arrived[1])
+        yield arrived
+
+
 def _read(
     frames: Iterator[LiveFrame],
     reader: Captioner | GlossSpotter,
@@ -179,7 +189,7 @@ def _read(
     waits = settings.video is not None and not settings.pace
     for frame in frames:
         age = time.perf_counter() - frame.arrival
-        report.add_frame(frame.time, age, frame.landmarks.pose is not None, frame.arrival)
+        report.add_frame(frame.time, age, frame.landmarks.pose is not None)
         # Who is behind takes frames in until the window is up to date again.
         for said in reader.add(frame, waits or age < reader.hop):
             _say(said, show, report)

@@ -23,7 +23,7 @@ from hf_slt.signing_space import SIGNING_SPACE
 from hf_slt.streams import IMAGE_STREAMS
 
 _LANDMARKS_OF_GLOSSES = "keypoints_78"
-_GENERATION = ("num_beams", "length_penalty", "no_repeat_ngram_size", "max_new_tokens")
+_COUNTS = ("num_threads", "num_beams", "max_new_tokens")  # that are 1 or more
 
 
 class LiveTranslator:
@@ -61,18 +61,25 @@ class LiveTranslator:
         inputs = stream_inputs(frames, self.streams, self.extractor.layout())
         if not inputs:
             return said
+        beginning = self._beginning(said)
+        if beginning.get("max_new_tokens", 1) < 1:  # it is as long as it may be
+            return said
         batch = self.extractor(**inputs, return_tensors="pt").to(self.model.device)
         with torch.inference_mode():
-            ids = self.model.generate(**batch, **self._beginning(said), **self.generation)
+            ids = self.model.generate(**batch, **{**self.generation, **beginning})
         return self.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)[0].strip()
 
-    def _beginning(self, said: str) -> dict[str, torch.Tensor]:
-        """Return the tokens that generation has to start from."""
+    def _beginning(self, said: str) -> dict[str, Any]:
+        """Return the tokens that generation starts from, and how many may follow: the limit is one of the sentence."""
         if not said:
             return {}
         tokens = self.processor.tokenizer(said, add_special_tokens=False)["input_ids"]
-        start = self.model.config.decoder_start_token_id
-        return {"decoder_input_ids": torch.tensor([[start, *tokens]], device=self.model.device)}
+        start, own = self.model.config.decoder_start_token_id, self.model.generation_config
+        beginning = {"decoder_input_ids": torch.tensor([[start, *tokens]], device=self.model.device)}
+        longest = self.generation.get("max_new_tokens") or own.max_new_tokens
+        if longest is None and own.max_length is not None:
+            longest = own.max_length - 1  # which counts the token to start from
+        return beginning if longest is None else {**beginning, "max_new_tokens": longest - len(tokens)}
 
 
 class LiveRecognizer:
@@ -134,16 +141,20 @@ def load_live_model(
 
     Args:
         checkpoint: Folder of a trained model; or
-        onnx: folder of an export, or of a variant in it. With both, the export computes and the checkpoint is its
-            origin, which only has to be there.
+        onnx: folder of an export, or of a variant in it. With both, the checkpoint is not read.
         device: `auto`, `cpu` or `cuda`; an export computes on the CPU.
         num_threads: Threads of the model; all cores by default.
         generation: Options of `generate`; None is the model's own.
 
     Raises:
-        ConfigurationError: There is no model, it does not load, it cannot be used live, or the device is not there.
+        ConfigurationError: There is no model, it does not load, it cannot be used live, the device is not there, or
+            options that cannot work or that are not for this kind of model.
         MissingDependencyError: An export, and the extra `onnx` is not installed.
     """
+    given = {name: value for name, value in (generation or {}).items() if value is not None}
+    for name, value in {"num_threads": num_threads, **given}.items():
+        if name in _COUNTS and value is not None and value < 1:
+            raise ConfigurationError(f"expected --{name.replace('_', '-')} of 1 or more, found {value}")
     path = str(onnx or checkpoint or "")
     what = f"an exported model in --onnx {path}" if onnx else f"a trained model in --checkpoint {path}"
     if not (Path(path) / "config.json").is_file():
@@ -155,8 +166,10 @@ def load_live_model(
         torch.set_num_threads(num_threads)
     config = load_pretrained(AutoConfig, path, what)
     if isinstance(config, MultiStreamConfig):
-        return _load_translator(path, what, bool(onnx), target, num_threads, generation)
+        return _load_translator(path, what, bool(onnx), target, num_threads, given)
     if config.model_type in GLOSS_FAMILIES:
+        if flags := [f"--{name.replace('_', '-')}" for name in given]:
+            raise ConfigurationError(f"expected no {flags[0]}, which is for captions, with this model, found one")
         return _load_recognizer(path, what, bool(onnx), target, num_threads)
     raise ConfigurationError(f"expected {what} for translation or glosses, found a model of type '{config.model_type}'")
 

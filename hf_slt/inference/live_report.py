@@ -3,8 +3,9 @@
 Definitions. *Latency of a frame*: from its arrival (when it could first be read) until it is in the window that the
 model reads: detection, crops, and the wait for both. *Latency of an update*: from the start of building the inputs of a
 window to its translation or probabilities. *Real-time factor*: seconds of processing, with the model loaded and the
-signer chosen, over seconds of the clip; below 1 keeps up. Processor time over the number of cores says what it would
-be on a machine that does nothing else.
+signer chosen, over seconds of the clip; below 1 keeps up. A camera, or a file at its own pace, is never read faster
+than it is shown: its factor is about 1, and dropped frames tell that the run was behind. Processor time over the number
+of cores says what the factor would be on a machine that does nothing else.
 
 *Average lag* of captions: how many seconds words come behind an ideal translator that starts with the segment and
 says its words evenly over it, `AL = 1/n * sum_i (d_i - (i - 1) * S / N)` of a segment of `S` seconds, `N` words, where
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,7 @@ class LiveReport:
         frames_dropped: Frames that were not, since the run was behind.
         frames_with_person: Frames with a person.
         first_time, last_time: Times of the first and the latest frame of the clip.
-        started: When the first frame arrived, in seconds of `time.perf_counter`.
-        processing: Wall time from then to the end.
+        processing: Wall time from the arrival of the first frame to the end.
         processor: Seconds of processor time, of all cores together, in that time.
         setup: Wall time before it: models and the choice of the signer.
         frame_latencies: One a frame.
@@ -47,20 +48,30 @@ class LiveReport:
     frames_with_person: int = 0
     first_time: float | None = None
     last_time: float = 0.0
-    started: float = 0.0
     processing: float = 0.0
     processor: float = 0.0
     setup: float = 0.0
     frame_latencies: list[float] = field(default_factory=list)
     update_latencies: list[float] = field(default_factory=list)
+    _started: tuple[float, float] | None = None  # wall and processor time
     _words: dict[int, list[tuple[int, float, float]]] = field(default_factory=lambda: defaultdict(list))
     _spans: dict[int, float] = field(default_factory=dict)
     _gloss_lags: list[tuple[float, float]] = field(default_factory=list)
 
-    def add_frame(self, time: float, latency: float, has_person: bool, arrival: float = 0.0) -> None:
+    def start(self, arrival: float) -> None:
+        """Note that the first frame arrived, in seconds of `time.perf_counter`."""
+        self._started = arrival, process_time()
+
+    def stop(self) -> None:
+        """Note that the run is over."""
+        if self._started is not None:
+            arrival, processor = self._started
+            self.processing, self.processor = perf_counter() - arrival, process_time() - processor
+
+    def add_frame(self, time: float, latency: float, has_person: bool) -> None:
         """Note a frame that was looked at."""
         if self.first_time is None:
-            self.first_time, self.started = time, arrival
+            self.first_time = time
         self.last_time = time
         self.frames += 1
         self.frames_with_person += has_person

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hf_slt.errors import ConfigurationError
+from hf_slt.evaluation.reports import write_json
 from hf_slt.extraction.video import probe_video
 from hf_slt.inference.live import LiveSettings, Said, make_reader, run_live
 from hf_slt.inference.live_models import check_live_extractor, load_live_model
@@ -57,9 +58,7 @@ def run_realtime(
     """
     started = time.perf_counter()
     check_fps(settings.fps)
-    for path, flag in ((output, "--output"), (report_file, "--report")):
-        if path is not None and path.is_dir():
-            raise ConfigurationError(f"expected a file in {flag}, found a folder: {path}")
+    _check_files(settings.video, output, report_file)
     if settings.video is not None:
         probe_video(settings.video)
     model = load_live_model(checkpoint, onnx, device, num_threads, generation)
@@ -74,8 +73,7 @@ def run_realtime(
         def tell(said: Said | None) -> None:
             nonlocal log
             if output and log is None:  # not before there is something to say: a camera may not be there
-                output.parent.mkdir(parents=True, exist_ok=True)
-                log = stack.enter_context(output.open("w", encoding="utf-8"))
+                log = stack.enter_context(_open_log(output))
             if said is None:
                 return
             show(said)
@@ -86,12 +84,32 @@ def run_realtime(
         report = run_live(model, settings, tell, make_detector, setup=time.perf_counter() - started)
         tell(None)
     if report_file:
-        _write_whole(report_file, json.dumps(report.to_dict(), indent=2) + "\n")
+        write_json(report_file, report.to_dict())
     return report
 
 
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _check_files(video: Path | None, output: Path | None, report: Path | None) -> None:
+    """Raise `ConfigurationError` for files that cannot be written or that would overwrite another one."""
+    taken = {video.resolve(): "--video"} if video is not None else {}
+    for path, flag in ((output, "--output"), (report, "--report")):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise ConfigurationError(f"expected a file in {flag}, found a folder: {path}")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
+            raise ConfigurationError(
+                f"expected a file that can be written in {flag}, found {path}; choose another place"
+            )
+        if (other := taken.setdefault(path.resolve(), flag)) != flag:
+            raise ConfigurationError(f"expected different files in {other} and {flag}, found {path} in both")
+
+
+def _open_log(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"expected to write --output {path}, found: {error.strerror}; choose another place"
+        ) from error

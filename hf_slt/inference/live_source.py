@@ -68,9 +68,12 @@ def camera_frames(index: int, fps: float) -> Iterator[VideoFrame]:
         fps: Pictures a second.
 
     Raises:
+        ConfigurationError: A number below 0.
         MissingDependencyError: OpenCV is not installed.
         VideoError: There is no such camera, or it gives no picture.
     """
+    if index < 0:  # OpenCV would take any camera, or crash without one
+        raise ConfigurationError(f"expected the number of a camera, from 0, in --camera, found {index}")
     cv2 = require_package("cv2", extra="extraction")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would tell of every driver that it tried
     camera = cv2.VideoCapture(index)

@@ -38,6 +38,8 @@ def load_predictor(checkpoint: str | None = None, onnx: str | None = None) -> Pr
     path = str(onnx or checkpoint or "")
     if onnx is None:
         check_not_exported(path)
+        if not (Path(path) / "config.json").is_file():
+            raise ConfigurationError(f"expected a trained model in --checkpoint, found no config.json in {path}")
     if _model_type(path) in GLOSS_FAMILIES or not (Path(path) / "config.json").is_file():
         return GlossPredictor(*load_exported_classifier(path)) if onnx else GlossPredictor.from_pretrained(path)
     if onnx is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +12,15 @@ from hf_slt.data.corpus import CorpusPaths
 from hf_slt.data.gloss.labels import read_labels
 from hf_slt.data.gloss.names import read_names
 from hf_slt.data.indexing import index_images, index_poses
+from hf_slt.data.jsonl_files import JSONL_SUFFIX, parse_object
 from hf_slt.data.metadata import ID_COLUMNS, load_index, load_metadata
 from hf_slt.errors import ConfigurationError, DataContractError, Problem
 from hf_slt.streams import STREAMS
 
 _STREAM_FOLDERS = dict(zip(STREAMS, ("face", "hand_l", "hand_r", "pose"), strict=True))
 _KEYPOINT_FOLDERS = ("keypoints78", "keypoints")
-_METADATA_FILES = ("metadata.jsonl", "metadata.journal.jsonl", "meta.csv", "metadata.csv")
+# The journal of an extraction that has not ended holds the rows of the earlier ones, too.
+_METADATA_FILES = ("metadata.journal.jsonl", "metadata.jsonl", "meta.csv", "metadata.csv")
 _LABELS, _GLOSSES = "labels.csv", "glosses.csv"
 _INDEX_FOLDERS = ("index", "splits/standard", "splits")
 _MOST_SPLITS = 20
@@ -150,7 +151,7 @@ def _index_all(paths: CorpusPaths) -> CorpusIndex:
 
 
 def _read_metadata(corpus: CorpusFolder, path: Path) -> None:
-    if path.suffix.lower() == ".jsonl":
+    if path.suffix.lower() == JSONL_SUFFIX:
         _read_json_lines(corpus, path)
         return
     paths = corpus.paths
@@ -184,10 +185,9 @@ def _read_json_lines(corpus: CorpusFolder, path: Path) -> None:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-            video_id = next(str(row[name]) for name in id_columns if name in row)
-        except (ValueError, TypeError, StopIteration):
+        row = parse_object(line) or {}
+        video_id = next((str(row[name]) for name in id_columns if row.get(name) is not None), None)
+        if video_id is None:
             expected = f"an object with the key {' or '.join(id_columns)}"
             corpus.problems.append(Problem(f"{path}, line {number}", expected, line[:80], "correct or delete the line"))
             continue

@@ -44,6 +44,8 @@ def inspect_corpus(
     """
     if sample < 0:
         raise ConfigurationError(f"expected a --sample of 0 or more clips, found {sample}")
+    if output.is_dir():
+        raise ConfigurationError(f"expected a file for the page, found a folder: {output}; name a file in it")
     corpus = open_corpus(data, paths, keypoints_dir)
     clips = read_clips(corpus)
     if not clips:

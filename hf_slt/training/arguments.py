@@ -22,7 +22,9 @@ class DataArguments:
     hand_left_dir: str | None = flag(None, "Folder of left-hand crops.", ("--left-hand-dir",))
     hand_right_dir: str | None = flag(None, "Folder of right-hand crops.", ("--right-hand-dir",))
     pose_dir: str | None = flag(None, "Folder of pose files, <video_id>.npz.")
-    metadata_csv: str | None = flag(None, "CSV with the columns video_id (or id) and text (or texto).")
+    metadata_csv: str | None = flag(
+        None, "CSV with the columns video_id (or id) and text (or texto), or a .jsonl of these keys."
+    )
     train_index: str | None = flag(None, "CSV with the video_ids of the training split, one a line.")
     val_index: str | None = flag(None, "CSV with the video_ids of the validation split.")
     test_index: str | None = flag(None, "CSV with the video_ids of the test split: scored once, after training.")

@@ -119,7 +119,7 @@ def test_a_camera_that_is_not_there(translator, tmp_path, capsys):
 def test_ctrl_c_ends_with_what_was_found(translator, video, monkeypatch, capsys):
     def interrupted(frames, reader, settings, show, report):
         for _, frame in zip(range(12), frames, strict=False):
-            report.add_frame(frame.time, 0.01, True, frame.arrival)
+            report.add_frame(frame.time, 0.01, True)
             reader.add(frame)
         raise KeyboardInterrupt
 
@@ -142,6 +142,36 @@ def test_mistakes_are_told_before_the_first_frame(translator, classifier, video,
     of_glosses = ["--checkpoint", classifier, "--video", video, "--overlap", 1]
     assert "expected no --overlap, which is for captions" in refused(of_glosses, capsys)
     assert "found no config.json" in refused(["--checkpoint", tmp_path / "none", "--video", video], capsys)
+    assert "expected a --window of 2 frames or more (0.13 s" in refused([*start, video, "--window", 0.1], capsys)
+    assert "expected --num-threads of 1 or more, found -1" in refused([*start, video, "--num-threads", -1], capsys)
+    assert "expected --num-beams of 1 or more, found 0" in refused([*start, video, "--num-beams", 0], capsys)
+    assert "--max-new-tokens of 1 or more, found 0" in refused([*start, video, "--max-new-tokens", 0], capsys)
+    beams = ["--checkpoint", classifier, "--video", video, "--num-beams", 4]
+    assert "expected no --num-beams, which is for captions" in refused(beams, capsys)
+    camera = ["--checkpoint", translator, "--camera=-1"]
+    assert "expected the number of a camera, from 0, in --camera, found -1" in refused(camera, capsys)
+
+
+def test_files_that_cannot_be_written_are_told_before_the_first_frame(translator, video, tmp_path, capsys):
+    start, bytes_before = ["--checkpoint", translator, "--video", video], video.read_bytes()
+    for flag in ("--output", "--report"):
+        below_a_file = f"expected a file that can be written in {flag}, found {video / 'x' / 'y'}"
+        assert below_a_file in refused([*start, flag, video / "x" / "y"], capsys)
+        same = f"expected different files in --video and {flag}"
+        assert same in refused([*start, flag, video.parent / "." / video.name], capsys)
+    both = [*start, "--output", tmp_path / "x.json", "--report", tmp_path / "x.json"]
+    assert "expected different files in --output and --report" in refused(both, capsys)
+    assert video.read_bytes() == bytes_before
+
+
+def test_an_output_that_cannot_be_made_is_a_typed_error(translator, video, tmp_path, monkeypatch, capsys):
+    def fail(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", fail)
+    message = refused(["--checkpoint", translator, "--video", video, "--output", tmp_path / "new/c.jsonl"], capsys)
+    assert "ConfigurationError: expected to write --output" in message
+    assert "found: Permission denied; choose another place" in message
 
 
 def test_the_extractor_of_the_model_is_compared_with_the_live_one(translator, video, tmp_path, capsys, caplog):

@@ -10,11 +10,11 @@ import time
 import pytest
 
 from hf_slt.errors import ConfigurationError, MissingDependencyError, Problem, VideoError
-from hf_slt.extraction import corpus_run
+from hf_slt.extraction import corpus_run, output_folder
 from hf_slt.extraction.corpus_run import run_extraction
 from hf_slt.extraction.jobs import ClipJob, in_working_order
 from hf_slt.extraction.options import ExtractionOptions
-from hf_slt.extraction.output_folder import remove_partial
+from hf_slt.extraction.output_folder import prepared_output, remove_partial
 from hf_slt.extraction.stream_files import clip_files, staged_clip
 from hf_slt.extraction.video import VideoFrame
 
@@ -30,6 +30,8 @@ def stand_in(video, output, video_id, options, *, start=None, end=None, on_frame
         raise VideoError([Problem(str(video), "a person", "none in 3 frames", "leave it out")])
     if video.stem.startswith("bug"):
         raise IndexError("seven of six")
+    if video.stem.startswith("long"):
+        raise OSError(errno.ENAMETOOLONG, "File name too long", "clip")
     if video.stem.startswith("lacks"):
         raise MissingDependencyError("expected the package 'cv2', found none")
     if video.stem.startswith("full"):
@@ -100,18 +102,20 @@ def test_rows_stand_in_the_order_of_the_jobs_with_the_columns_of_the_metadata(ru
 
 
 def test_a_bad_video_a_dead_worker_and_a_bug_stop_no_other_clip(run, jobs_of, tmp_path):
-    summary = run(jobs_of("a", "bad", "b", "bug", "c", "dies", "d"))
+    summary = run(jobs_of("a", "bad", "b", "bug", "c", "dies", "d", "long"))
     status = {row["video_id"]: row["status"] for row in rows_of(tmp_path / "out")}
-    assert status == {**dict.fromkeys("abcd", "ok"), "bad": "error", "bug": "error", "dies": "error"}
+    assert status == {**dict.fromkeys("abcd", "ok"), **dict.fromkeys(("bad", "bug", "dies", "long"), "error")}
     errors = {row["video_id"]: row["error"] for row in summary.failed}
     assert errors == {
         "bad": "expected a person, found none in 3 frames; leave it out",
         "bug": "IndexError: seven of six",
         "dies": "the process that worked on it died (SIGKILL; it ran out of memory, was ended, or crashed)",
+        "long": "expected files that can be read and written, found: File name too long (clip)",
     }
     assert entries(tmp_path / "out") == ["extraction.json", "keypoints78", "metadata.jsonl", "pose"]
     told = summary.describe()
-    assert "4 of 7 clips, 4 frames" in told
+    assert "4 of 8 clips, 4 frames" in told
+    assert "4 of 8 clips could not be made:" in told
     assert "found in the frames: person 100%, face 50%, left hand 25%, right hand 0%" in told
     assert "  bad (bad.mp4): expected a person, found none" in told
 
@@ -161,6 +165,32 @@ def test_resuming_makes_what_is_missing_failed_or_changed(run, jobs_of, tmp_path
     after = {path.name: path.read_text() for path in (out / "pose").iterdir()}
     assert {name for name in before if after[name] == before[name]} == {"a.npz"}
     assert [row["video_id"] for row in summary.failed] == ["bad"]
+    assert entries(out) == ["extraction.json", "keypoints78", "metadata.jsonl", "pose"]
+
+
+def test_resuming_makes_a_clip_again_whose_crops_are_not_all_there(run, jobs_of, tmp_path):
+    out, jobs = tmp_path / "out", jobs_of("a", "b")
+    run(jobs)
+    rows = [{**row, "frames": {"face": 2, "left_hand": 0, "right_hand": 0, "pose": 60}} for row in rows_of(out)]
+    (out / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("a/000000.jpg", "a/000001.jpg", "a/Thumbs.db", "a/._000000.jpg", "b/000000.jpg"):
+        (out / "face" / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / "face" / name).touch()
+    before = {name: (out / "pose" / f"{name}.npz").stat().st_mtime_ns for name in "ab"}
+    assert run(jobs, resume=True).resumed == 1
+    assert [(out / "pose" / f"{name}.npz").stat().st_mtime_ns > before[name] for name in "ab"] == [False, True]
+
+
+@pytest.mark.skipif(output_folder.fcntl is None, reason="needs locks of folders (flock)")
+def test_a_second_run_into_one_folder_is_refused_and_harms_nothing(run, jobs_of, tmp_path):
+    out, jobs = tmp_path / "out", jobs_of("a")
+    with prepared_output(out, {"options": {}, **EXTRACTOR}):
+        (out / ".a.7.partial").mkdir()  # what the first one is at
+        for settings in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(ConfigurationError, match="only run that writes to .*out, found another one at work"):
+                run(jobs, **settings)
+        assert entries(out) == [".a.7.partial", "extraction.json"]
+    run(jobs, overwrite=True)  # it may when the first one has ended
     assert entries(out) == ["extraction.json", "keypoints78", "metadata.jsonl", "pose"]
 
 

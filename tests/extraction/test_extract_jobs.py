@@ -82,6 +82,24 @@ def test_rows_without_their_video_are_all_listed_or_left_out(videos, tmp_path, c
     assert "2 of 3 videos are in no row" in caplog.text
 
 
+def test_accents_match_however_they_are_encoded(videos, tmp_path):
+    (videos / "sen\u0303al.mp4").write_bytes(b"x")  # as macOS writes it
+    (videos / "a\u00f1o.mp4").write_bytes(b"x")
+    jobs = plan_jobs(videos, metadata(tmp_path, "id,text,video", "se\u00f1al,x,", "d,y,an\u0303o.mp4"))
+    assert [(job.video_id, job.video.name) for job in jobs] == [
+        ("se\u00f1al", "sen\u0303al.mp4"),
+        ("d", "a\u00f1o.mp4"),
+    ]
+
+
+def test_a_time_that_is_no_number_does_not_cut_another_part(videos, tmp_path):
+    table = metadata(tmp_path, "video_id,text,video,start,end", "x,t,a,abc,2", "y,t,a,1,", "z,t,a,1,soon")
+    with pytest.raises(DataContractError, match="cannot be used: 2 problems") as caught:
+        plan_jobs(videos, table)
+    assert [problem.expected for problem in caught.value.problems] == ["seconds as start", "seconds as end"]
+    assert "clip 'x'" in str(caught.value) and "found:    'soon'" in str(caught.value)
+
+
 def test_leaving_out_all_rows_is_still_an_error(videos, tmp_path):
     with pytest.raises(VideoError, match="1 of 1 rows have no video"):
         plan_jobs(videos, metadata(tmp_path, "id,text", "gone,x"), skip_missing=True)
@@ -94,6 +112,9 @@ def test_a_name_of_two_videos_has_to_be_a_path(videos, tmp_path):
     assert len(raised.value.problems) == 1
     jobs = plan_jobs(videos, metadata(tmp_path, "id,text,video", "c,x,deep/b", "d,x,b.mp4"))
     assert [job.video.name for job in jobs] == ["b.gif", "b.mp4"]
+    (videos / "deep/b.mp4").write_bytes(b"x")
+    jobs = plan_jobs(videos, metadata(tmp_path, "id,text,video", "c,x,deep/b.mp4", "d,x,b.mp4", "e,x,./b.mp4"))
+    assert [job.video for job in jobs] == [videos / "deep/b.mp4", videos / "b.mp4", videos / "b.mp4"]
 
 
 def test_metadata_that_cannot_be_read_says_so(videos, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 from hf_slt.errors import MissingDependencyError
 from hf_slt.extraction import holistic, mediapipe_graph
 from hf_slt.extraction.holistic import HolisticDetector, extractor_record
-from hf_slt.extraction.mediapipe_graph import one_core, quiet, require_mediapipe
+from hf_slt.extraction.mediapipe_graph import KeptGraph, one_core, quiet, require_mediapipe
 from hf_slt.extraction.options import ExtractionOptions
 
 
@@ -73,9 +74,46 @@ def test_the_mask_covers_the_whole_picture(graph):
 
 
 def test_thresholds_reach_the_graph(graph):
-    HolisticDetector(ExtractionOptions(min_detection_confidence=0.7, min_tracking_confidence=0.3))
-    assert sorted(graph.options["calculator_params"].values()) == [0.3, 0.7]
+    HolisticDetector(
+        ExtractionOptions(min_detection_confidence=0.7, min_tracking_confidence=0.6, min_hand_confidence=0.2)
+    )
+    assert sorted(graph.options["calculator_params"].values()) == [0.2, 0.2, 0.6, 0.7]
     assert "segmentation_mask" not in graph.options["outputs"]
+
+
+class CountedGraph:
+    """Gives the height of an image; fails for empty ones."""
+
+    built = closed = 0
+
+    def __init__(self, first_output, **options):
+        CountedGraph.built += 1
+        assert (first_output, options) == ("height", {"limit": 3})
+
+    def process(self, image):
+        return {"height": image.shape[0] // bool(image.shape[1])}
+
+    def close(self):
+        CountedGraph.closed += 1
+
+
+def test_a_kept_graph_is_built_once_when_needed_and_again_after_an_error(monkeypatch):
+    monkeypatch.setattr(mediapipe_graph, "QuietGraph", CountedGraph)
+    monkeypatch.setattr(CountedGraph, "built", 0)
+    monkeypatch.setattr(CountedGraph, "closed", 0)
+    kept = KeptGraph("height", limit=3)
+    assert CountedGraph.built == 0
+    with ThreadPoolExecutor(4) as pool:
+        images = [np.zeros((height, 2, 3), np.uint8) for height in range(8)]
+        assert [found["height"] for found in pool.map(kept.process, images)] == list(range(8))
+    assert (CountedGraph.built, CountedGraph.closed) == (1, 0)
+    with pytest.raises(ZeroDivisionError):
+        kept.process(np.zeros((2, 0, 3), np.uint8))
+    assert CountedGraph.closed == 1
+    assert kept.process(images[5]) == {"height": 5}
+    kept.close()
+    kept.close()
+    assert (CountedGraph.built, CountedGraph.closed) == (2, 2)
 
 
 def test_missing_mediapipe_says_both_lines_to_run(monkeypatch):

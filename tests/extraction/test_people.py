@@ -90,16 +90,6 @@ def test_a_region_in_pixels_is_never_empty():
     assert pixel_box((1.0, 1.0, 1.0, 1.0), 10, 10) == (9, 9, 10, 10)
 
 
-class FakeGraph:
-    """Finds two people, the left one first."""
-
-    def __init__(self, *arguments, **options):
-        self.is_closed = False
-
-    def close(self):
-        self.is_closed = True
-
-
 def frames_of(number_images):
     return [VideoFrame(number, number / 25, image) for number, image in number_images]
 
@@ -118,8 +108,7 @@ LEFT_HEAD, RIGHT_HANDS = (36, 10, 56, 38), (100, 60, 120, 70)
 @pytest.fixture
 def two_people(monkeypatch):
     pytest.importorskip("cv2", reason="motion needs OpenCV (extra 'extraction')")
-    monkeypatch.setattr(module, "QuietGraph", FakeGraph)
-    monkeypatch.setattr(module, "_detect", lambda graph, image: [someone(46 / 90), someone(110 / 90)])
+    monkeypatch.setattr(module, "_detect", lambda image: [someone(46 / 90), someone(110 / 90)])
 
 
 @pytest.mark.parametrize(("box", "signer"), [(RIGHT_HANDS, 1), ((30, 60, 50, 70), 0)])

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from hf_slt.errors import VideoError
-from hf_slt.extraction import video_checks
+from hf_slt.extraction import video, video_checks
 from hf_slt.extraction.video import list_videos, probe_video, read_frames
-from tests.video_factories import cut_short, frame_number, write_audio, write_gif, write_video_file
+from tests.video_factories import cut_short, frame_number, write_audio, write_empty_container, write_gif, write_video_file
 
 pytest.importorskip("av", reason="reading videos needs PyAV (extra 'extraction')")
 
@@ -124,6 +124,8 @@ def damaged_file(tmp_path, kind):
         Image.new("RGB", (64, 48)).save(path, format="PNG")
     elif kind == "audio":
         write_audio(path)
+    elif kind == "no_frames":
+        write_empty_container(path)
     elif kind == "truncated":
         cut_short(write_video_file(path, REGULAR))
     return path
@@ -138,6 +140,7 @@ def damaged_file(tmp_path, kind):
         ("text", "found:    what does not decode .Invalid"),
         ("picture", "a file of the kind 'png_pipe'"),
         ("audio", "a video stream\n.*only audio"),
+        ("no_frames", "a video stream\n.*no stream at all"),
         ("truncated", r"cut short: \d+ bytes are missing"),
     ],
 )
@@ -154,6 +157,20 @@ def test_truncation_is_seen_in_every_container(tmp_path, name, codec):
     assert len(list(read_frames(path))) >= 6
     with pytest.raises(VideoError, match="cut short"):
         probe_video(cut_short(path))
+
+
+def test_a_file_is_probed_once_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    path, opened = write_video_file(tmp_path / "a.mp4", REGULAR), []
+    probe = video._probe
+    monkeypatch.setattr(video, "_probe", lambda path, container: opened.append(path) or probe(path, container))
+    info = probe_video(path)
+    assert len(list(read_frames(path))) == len(REGULAR) and probe_video(path) == info
+    assert opened == [path]
+    write_video_file(path, REGULAR[:5])
+    assert probe_video(path).duration < info.duration
+    path.write_bytes(b"")
+    with pytest.raises(VideoError, match="0 bytes"):
+        probe_video(path)
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, monkeypatch):

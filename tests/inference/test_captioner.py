@@ -121,6 +121,13 @@ def test_a_long_segment_is_cut_and_repeated_words_are_said_once():
     assert [(c.text, c.segment) for c in said] == [("the cat sat", 0), ("down", 1)]
 
 
+def test_a_moment_of_signing_after_a_cut_is_no_segment():
+    script = Script("one", "two")
+    said = list(feed(Captioner(script, window=1.0, hop=5, pause=0.5), live_frames("s" * 13 + "r" * 10)))
+    assert script.windows == [(0, 10)]  # two frames were left
+    assert [(c.text, c.segment) for c in said] == [("one", 0)]
+
+
 def test_without_overlap_nothing_is_dropped():
     script = Script("no no", "no no")
     said = list(feed(Captioner(script, window=1.0, hop=5), live_frames("s" * 15)))
@@ -141,7 +148,7 @@ def test_a_segment_without_words_still_ends():
     assert [(c.text, c.words, c.is_final) for c in captions] == [("", 0, True)]
 
 
-@pytest.mark.parametrize("values", [{"hop": 0}, {"pause": -1}, {"hop": float("nan")}])
+@pytest.mark.parametrize("values", [{"hop": 0}, {"pause": -1}, {"hop": float("nan")}, {"pause": float("nan")}])
 def test_settings_that_cannot_work(values):
     with pytest.raises(ConfigurationError, match="expected a hop above 0 s and a pause of 0 s or more"):
         Captioner(Script(), **values)

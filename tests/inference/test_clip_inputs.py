@@ -10,6 +10,7 @@ from hf_slt.data.clip_transform import ClipTransform
 from hf_slt.data.gloss.clips import GlossClip, read_clip, write_clip
 from hf_slt.data.pose_files import write_pose
 from hf_slt.errors import ConfigurationError, DataContractError, Problem, VideoError
+from hf_slt.extraction.imports.corpus import import_landmarks
 from hf_slt.extraction.options import ExtractionOptions
 from hf_slt.inference.clip_inputs import Reading, read_gloss_clip, read_stream_clip
 from hf_slt.inference.clip_sources import clip_in, clips_in, extraction_options
@@ -218,3 +219,51 @@ def test_a_video_is_what_its_extracted_files_are(tmp_path, monkeypatch):
     assert all(np.array_equal(clip.encoded[name], value) for name, value in again.encoded.items())
     sign = read_gloss_clip(tmp_path / "v.mp4", GlossFeatureExtractor(), Reading())
     assert isinstance(sign, GlossClip) and sign.values.shape == (4, 156)
+
+
+def test_a_file_of_another_tool_is_what_its_imported_files_are(tmp_path):
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (6, 543, 3))
+    points[2, 468:489] = np.nan  # a frame without the left hand, which an import fills
+    np.save(tmp_path / "clip.npy", points)
+    np.savez(tmp_path / "clip.npz", landmarks=points)
+    import_landmarks(tmp_path / "clip.npy", tmp_path / "D")
+    expected = read_gloss_clip(tmp_path / "D", GlossFeatureExtractor(), Reading())
+    stream = read_stream_clip(tmp_path / "D", tiny_extractor(("pose",)), Reading())
+    assert expected.mask.all() and stream.provenance["pose_norm"] == "signing_space_v1"
+    for name in ("clip.npy", "clip.npz"):
+        sign = read_gloss_clip(tmp_path / name, GlossFeatureExtractor(), Reading())
+        assert np.array_equal(sign.values, expected.values) and np.array_equal(sign.mask, expected.mask)
+        clip = read_stream_clip(tmp_path / name, tiny_extractor(("pose",)), Reading())
+        assert all(np.array_equal(clip.encoded[key], value) for key, value in stream.encoded.items())
+
+
+def test_points_of_coco_wholebody_in_an_archive_are_read(tmp_path):
+    points = np.random.default_rng(0).uniform(50, 400, (1, 133, 2)) + np.arange(5)[:, None, None]  # one person
+    scores = np.full((5, 133), 0.9)
+    scores[1, 91] = 0.1  # a knuckle that the detector is not sure of
+    np.savez(tmp_path / "clip.npz", keypoints=points, scores=scores, width=640, height=480)
+    sign = read_gloss_clip(tmp_path / "clip.npz", GlossFeatureExtractor(), Reading())
+    assert sign.aspect_ratio == 640 / 480 and sign.provenance["extractor"] == "mmpose_wholebody"
+    assert sign.mask[:, names_of("keypoints_78").index("left_hand_wrist")].all()  # interpolated
+    np.savez(tmp_path / "unsure.npz", keypoints=points, scores=0 * scores + 0.1, width=640, height=480)
+    with pytest.raises(DataContractError, match="at least one point that the detector is sure of"):
+        read_gloss_clip(tmp_path / "unsure.npz", GlossFeatureExtractor(), Reading())
+    np.savez(tmp_path / "no_size.npz", keypoints=points, scores=scores)
+    with pytest.raises(DataContractError, match=r"import_landmarks\.py --width"):
+        read_stream_clip(tmp_path / "no_size.npz", tiny_extractor(("pose",)), Reading())
+
+
+def test_a_pipeline_warns_once_of_what_many_clips_share(tmp_path, caplog):
+    points, confidence = make_pose(5, 33)
+    for name, version in (("a", "0.9"), ("b", "0.9"), ("c", "0.8")):
+        write_pose(tmp_path / f"{name}.npz", points, confidence, provenance={**RECORD, "extractor_version": version})
+    extractor = tiny_extractor(("pose", "face"), extractor="mediapipe_holistic 0.10.21")
+    for name in "abcab":
+        encode_source(tmp_path / f"{name}.npz", extractor)
+    assert [text.count("masked") for text in caplog.messages] == [1, 0, 0]
+    assert "holistic 0.9:" in caplog.messages[1] and "holistic 0.8:" in caplog.messages[2]
+    with pytest.raises(ConfigurationError, match=r"found mediapipe_holistic 0\.9;"):
+        encode_source(tmp_path / "a.npz", extractor, strict=True)  # an error each time
+    caplog.clear()
+    encode_source(tmp_path / "a.npz", tiny_extractor(("pose", "face")))
+    assert len(caplog.messages) == 1  # another pipeline

@@ -164,6 +164,8 @@ def test_inception_refuses_other_weights(tmp_path, torchvision):
         load_encoder("inception_v3", str(tmp_path / "nowhere.pt"))
     with pytest.raises(ConfigurationError, match=r"no way to \(no network\); .* pass --weights FILE"):
         load_encoder("inception_v3")
+    with pytest.raises(ConfigurationError, match="--image-size of 75 or more with inception_v3, found 74"):
+        load_encoder("inception_v3", "random", image_size=74)
 
 
 def test_without_torchvision_the_extra_is_named(monkeypatch):

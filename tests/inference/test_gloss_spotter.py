@@ -76,6 +76,13 @@ def test_without_a_pause_rest_is_looked_at_too():
     assert spot(script, "r" * 12, pause=0) == [("A", 0.9, 0.0, 1.1)]
 
 
+def test_hands_that_left_the_window_are_not_looked_at():
+    script = Script((0, 0.9))
+    assert spot(script, "s" * 10 + "r" * 40, window=1, pause=3) == [("A", 0.9, 0.0, 0.9)]
+    assert script.windows[-1] == (5, 9)  # then the window has only rest in it
+    assert [s[0] for s in spot(Script((0, 0.9)), "s" * 4 + "r" * 8, window=0.05)] == ["A"]  # a window of one frame
+
+
 def test_who_has_no_time_does_not_look():
     script = Script((0, 0.9))
     spotter = GlossSpotter(script, NAMES)
@@ -98,7 +105,9 @@ def test_a_sign_as_text_and_as_data():
     }
 
 
-@pytest.mark.parametrize("values", [{"hop": 0}, {"pause": -1}, {"confirm": 0}, {"threshold": 0}, {"threshold": 1.1}])
+@pytest.mark.parametrize(
+    "values", [{"hop": 0}, {"pause": -1}, {"confirm": 0}, {"threshold": 0}, {"threshold": 1.1}, {"pause": float("nan")}]
+)
 def test_settings_that_cannot_work_are_refused(values):
     with pytest.raises(ConfigurationError, match="expected a hop above 0 s, a pause of 0 s or more"):
         GlossSpotter(Script(), NAMES, **values)

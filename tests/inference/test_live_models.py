@@ -65,6 +65,25 @@ def test_a_translation_begins_with_what_was_said():
     assert live(frames, said).startswith(said)
 
 
+@pytest.mark.parametrize("limit", ["option", "max_new_tokens", "max_length"])
+def test_the_longest_sentence_counts_what_was_said(limit):
+    model, processor = make_translator()
+    said = "La casa"
+    longest = len(processor.tokenizer(said, add_special_tokens=False)["input_ids"]) + 3
+    model.generation_config.max_new_tokens = None
+    if limit != "option":
+        setattr(model.generation_config, limit, longest + (limit == "max_length"))
+    options = {"max_new_tokens": longest} if limit == "option" else {}
+    live, frames, asked = LiveTranslator(model, processor, options), crops(6), []
+    generate = model.generate
+    model.generate = lambda **inputs: asked.append(inputs.get("max_new_tokens")) or generate(**inputs)
+    assert live(frames, said).startswith(said)
+    assert asked == [3]
+    full = "La casa La casa"
+    assert live(frames, full) == full  # nothing more to say, and no error
+    assert len(asked) == 1
+
+
 def test_nothing_to_translate_leaves_what_was_said():
     live = LiveTranslator(*make_translator())
     assert live([live_frame(0, NOBODY)], "La casa") == "La casa"

@@ -74,3 +74,16 @@ def test_nothing_said_and_segments_that_did_not_end():
     report.add_words(1, 0, 1.0, 0.0, is_final=True)
     assert report.average_lag() is None
     assert report.to_dict()["real_time_factor"] is None
+
+
+def test_the_clock_runs_from_the_arrival_of_the_first_frame(monkeypatch):
+    wall, processor = iter((12.0,)), iter((3.0, 4.5))
+    monkeypatch.setattr("hf_slt.inference.live_report.perf_counter", lambda: next(wall))
+    monkeypatch.setattr("hf_slt.inference.live_report.process_time", lambda: next(processor))
+    report = LiveReport()
+    report.start(arrival=10.0)
+    report.stop()
+    assert (report.processing, report.processor) == (2.0, 1.5)
+    nothing = LiveReport()
+    nothing.stop()
+    assert (nothing.processing, nothing.processor) == (0.0, 0.0)

@@ -68,6 +68,13 @@ def test_sentences_are_those_of_the_predictor(translator):
     assert [one["translation_text"] for one in pipe(poses()[0], num_beams=3)] == [expected[0].text]
 
 
+@pytest.mark.parametrize(("top_k", "beams"), [(2, 1), (4, 3), (0, 1)])
+def test_no_more_sentences_than_beams(translator, top_k, beams):
+    pipe = pipeline(SENTENCES, model=str(translator), device="cpu")
+    with pytest.raises(ConfigurationError, match=f"a top_k of 1 to {beams}, the number of beams, found {top_k}"):
+        pipe(poses()[0], top_k=top_k, num_beams=beams)
+
+
 def test_glosses_are_those_of_the_predictor(recognizer):
     pipe = pipeline(SIGNS, model=str(recognizer), device="cpu")
     expected = GlossPredictor.from_pretrained(recognizer).predict(signs(), top_k=3)
@@ -159,3 +166,14 @@ def test_exports_are_opened_by_their_folder_or_as_a_model(translator, recognizer
             assert left[0]["score"] == pytest.approx(right[0]["score"], abs=1e-4)
     model, extractor = load_exported_classifier(tmp_path / SIGNS)
     assert pipeline(SIGNS, model=model, feature_extractor=extractor, device="cpu")(signs()) == found
+
+
+@pytest.mark.parametrize(
+    "meta", ["of another tool", "[1]", '{"width": null, "height": 4}', '{"width": 1, "height": 0}']
+)
+def test_meta_of_other_tools_is_no_aspect_ratio(recognizer, meta):
+    pipe = pipeline(SIGNS, model=str(recognizer), device="cpu")
+    arrays = {"X": signs(1)[0], "meta": np.array(meta)}
+    assert pipe.unpack(arrays, None)["aspect_ratio"] == 1.0  # where the code alone is there
+    arrays["meta"] = np.array('{"width": 640, "height": 320}')
+    assert pipe.unpack(arrays, None)["aspect_ratio"] == 2.0

@@ -7,7 +7,7 @@ from model_factories import tiny_extractor
 
 from hf_slt.errors import ConfigurationError, DataContractError
 from hf_slt.extraction.options import ExtractionOptions
-from hf_slt.inference.prediction_run import check_overlay, predict_clips, write_answer_overlay
+from hf_slt.inference.prediction_run import check_overlay, load_predictor, predict_clips, write_answer_overlay
 
 
 def test_an_overlay_needs_one_video_and_an_mp4():
@@ -32,3 +32,8 @@ def test_the_answer_is_drawn_with_the_options_of_the_model(monkeypatch, tmp_path
     write_answer_overlay(predictor, tmp_path / "a.mp4", tmp_path / "o.mp4", "Hola. 0.83", 10)
     options = ExtractionOptions(fps=10, pose_layout="mediapipe_pose_upper")
     assert drawn == [(tmp_path / "a.mp4", tmp_path / "o.mp4", options, "Hola. 0.83")]
+
+
+def test_a_folder_without_a_model_is_of_neither_task(tmp_path):
+    with pytest.raises(ConfigurationError, match="a trained model in --checkpoint, found no config.json in"):
+        load_predictor(str(tmp_path))

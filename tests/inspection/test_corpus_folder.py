@@ -68,9 +68,12 @@ def test_the_metadata_of_an_extraction_tells_rates_errors_and_extractor(tmp_path
         {"video_id": "b", "status": "error", "error": "not a video"},
     ]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    (tmp_path / "metadata.jsonl").write_text("\n".join([*lines, '{"video_id": "c']) + "\n", encoding="utf-8")
+    (tmp_path / "metadata.jsonl").write_text(
+        "\n".join([*lines, '{"video_id": "c', '{"video_id": null}', "[1]"]) + "\n", encoding="utf-8"
+    )
     corpus = open_corpus(tmp_path, CorpusPaths())
-    assert [problem.where for problem in corpus.problems] == [f"{tmp_path / 'metadata.jsonl'}, line 3"]
+    where = [f"{tmp_path / 'metadata.jsonl'}, line {number}" for number in (3, 4, 5)]
+    assert [problem.where for problem in corpus.problems] == where
     clips = read_all(corpus)
     assert list(clips) == ["a", "b"]
     assert (clips["a"].text, clips["a"].signer) == ("uno\u2028dos", "ana")
@@ -78,6 +81,16 @@ def test_the_metadata_of_an_extraction_tells_rates_errors_and_extractor(tmp_path
     assert clips["a"].rates == {"person": 0.75, "left_hand": 0.5}
     assert clips["a"].provenance == PROVENANCE
     assert (clips["b"].error, clips["b"].frames) == ("not a video", 0)
+
+
+def test_an_extraction_that_has_not_ended_is_read_from_its_journal(tmp_path):
+    write_keypoints(tmp_path / "keypoints78" / "a.npz")
+    (tmp_path / "metadata.jsonl").write_text('{"video_id": "a", "status": "error", "error": "cut short"}\n')
+    (tmp_path / "metadata.journal.jsonl").write_text(
+        '{"video_id": "a", "text": "uno", "status": "ok", "error": null}\n'
+    )
+    clips = read_all(open_corpus(tmp_path, CorpusPaths()))
+    assert (clips["a"].text, clips["a"].error) == ("uno", None)
 
 
 def test_a_folder_of_single_signs_is_found(tmp_path):

@@ -55,6 +55,15 @@ def test_alarms_name_errors_problems_unused_clips_and_mixed_extractors():
     assert "Clips in no split: 2." in text
 
 
+@pytest.mark.parametrize(
+    ("num_worst", "said"),
+    [(1, "The first 1 are the worst ones, the others are spread"), (2, "The worst ones first. Grey")],
+)
+def test_it_says_which_of_the_clips_that_are_shown_are_the_worst(num_worst, said):
+    sheets = [(clip(name), ContactSheet([0], {})) for name in "ab"]
+    assert said in render_page("mine", [one for one, _ in sheets], sheets, num_worst=num_worst)
+
+
 def test_nothing_of_the_corpus_is_markup():
     bad = clip(EVIL, text=EVIL, signer=EVIL, split=EVIL, error=EVIL, provenance={"extractor": EVIL})
     shown = clip(EVIL, text=EVIL, signer=EVIL, provenance={"extractor": EVIL})
@@ -122,6 +131,8 @@ def test_raw_landmarks_are_drawn_and_an_empty_corpus_is_an_error(tmp_path):
     (tmp_path / "empty" / "pose").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="expected clips in empty, found none"):
         inspect_corpus(tmp_path / "empty", CorpusPaths(), tmp_path / "page.html")
+    with pytest.raises(ConfigurationError, match="expected a file for the page, found a folder: .*empty; name a file"):
+        inspect_corpus(tmp_path / "empty", CorpusPaths(), tmp_path / "empty")
     with pytest.raises(ConfigurationError, match="expected a --sample of 0 or more clips, found -1"):
         inspect_corpus(tmp_path, CorpusPaths(), tmp_path / "page.html", sample=-1)
     assert not (tmp_path / "page.html").exists()

@@ -28,7 +28,8 @@ _READERS: dict[str, tuple[str, Callable[[Path], RawClip]]] = {
 _ARRAY_FORMATS = {543: "holistic543", 133: "wholebody133"}
 PICKLE_SUFFIXES = (".pkl", ".pickle")
 LANDMARK_SUFFIXES = (*_READERS, ".npy", ".npz")
-_POINT_KEYS = ("keypoints", "landmarks", "pose", "points", "data", "X", "arr_0")
+_OWN_KEY = "pose"  # of the pose files of this library, whose third number is a confidence
+_POINT_KEYS = ("keypoints", "landmarks", _OWN_KEY, "points", "data", "X", "arr_0")
 _SCORE_KEYS = ("scores", "keypoint_scores", "confidence", "arr_1")
 _SHAPES = "an array (T, 543, 2 or 3) of MediaPipe Holistic or (T, 133, 2 or 3) of COCO-WholeBody"
 
@@ -82,6 +83,23 @@ def read_landmark_file(
         **raw.facts,
     }
     return ImportedClip(points, confidence, raw.layout, raw.width, raw.height, raw.fps, provenance)
+
+
+def holds_foreign_points(path: str | Path) -> bool:
+    """Tell whether an `.npz` file holds points that `read_landmark_file` reads, and not those of this library.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataContractError: It is no readable `.npz` file.
+    """
+    with open_npz(path) as file:
+        key = next((name for name in _POINT_KEYS if name in file.keys), None)
+        if key in (None, _OWN_KEY):
+            return False
+        points = file.read(key)
+    return _is_array_of_points(points) and points.shape[-2] in _ARRAY_FORMATS
 
 
 def check_import_options(format: str, fps: float | None, width: int | None, height: int | None) -> None:
@@ -143,8 +161,7 @@ def _read_arrays(path: Path) -> RawClip:
 
 def _from_arrays(path: Path, points: np.ndarray, scores: np.ndarray | None) -> RawClip:
     """Return the clip of an array, by its number of points."""
-    known = points.ndim in (3, 4) and points.dtype.kind in "fiu" and points.shape[-1] in (2, 3)
-    num_points = points.shape[-2] if known else 0
+    num_points = points.shape[-2] if _is_array_of_points(points) else 0
     if num_points not in _ARRAY_FORMATS or (points.ndim == 4 and num_points != 133):
         fix = "save one row of points for each frame; files of this library are read without an import"
         raise data_error(path, _SHAPES, f"{points.dtype} of shape {points.shape}", fix)
@@ -157,6 +174,10 @@ def _from_arrays(path: Path, points: np.ndarray, scores: np.ndarray | None) -> R
         fix = "save them under the key scores, or as the third number of each point"
         raise data_error(path, f"a score for each point, shape {points.shape[:-1]}", found, fix)
     return wholebody_133.from_wholebody_arrays(points, scores)
+
+
+def _is_array_of_points(points: np.ndarray) -> bool:
+    return points.ndim in (3, 4) and points.dtype.kind in "fiu" and points.shape[-1] in (2, 3)
 
 
 def _number(file: NpzReader, key: str) -> float | None:

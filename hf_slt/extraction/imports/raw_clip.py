@@ -68,7 +68,9 @@ def clean(path: Path, raw: RawClip) -> tuple[np.ndarray, np.ndarray]:
     pixels = bool(np.abs(points).max() > _IN_PIXELS) if raw.in_pixels is None else raw.in_pixels
     if pixels:
         if not (raw.width and raw.height):
-            fix = "say how large the picture was: --width and --height (width= and height=)"
+            fix = (
+                "say how large the picture was: import_landmarks.py --width and --height (width= and height= in Python)"
+            )
             raise data_error(path, "points in pixels of a picture of known size", "no size in the file", fix)
         points = points / np.array([raw.width, raw.height], points.dtype)
     _check_place(path, points[seen], pixels, raw)

@@ -54,9 +54,7 @@ class SignRecognitionPipeline(SignPipeline):
         """Return the clip in an `.npz` file of the data contract."""
         if self.feature_extractor.input_type == "features":
             return {"values": pick(arrays, key, "X2048", "X")}
-        meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
-        ratio = meta["width"] / meta["height"] if {"width", "height"} <= set(meta) else 1.0
-        return {"values": pick(arrays, key, "X"), "mask": arrays.get("mask"), "aspect_ratio": ratio}
+        return {"values": pick(arrays, key, "X"), "mask": arrays.get("mask"), "aspect_ratio": _aspect_ratio(arrays)}
 
     def _forward(self, model_inputs: dict[str, Any], top_k: int = 5) -> dict[str, Any]:
         if top_k < 1:
@@ -68,6 +66,15 @@ class SignRecognitionPipeline(SignPipeline):
         if categories is not None:
             kinds = [categories[number] for number in outputs.category_logits.argmax(-1).tolist()]
         return {"answers": [_ranked(row, glosses, kind, top_k) for row, kind in zip(probabilities, kinds, strict=True)]}
+
+
+def _aspect_ratio(arrays: dict[str, np.ndarray]) -> float:
+    """Return the aspect ratio that `meta` of a file gives; 1 where it says nothing, or other tools' things."""
+    try:
+        meta = json.loads(str(arrays["meta"]))
+        return float(meta["width"] / meta["height"])
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return 1.0
 
 
 def _ranked(probabilities: torch.Tensor, names: list[str], category: str | None, top_k: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hf_slt.errors import ConfigurationError
 from hf_slt.models.multistream.clip_arrays import encode_streams
 from hf_slt.models.multistream.decoding import translate
 from hf_slt.models.sign_pipeline import READING, SignPipeline, pick
@@ -52,6 +53,10 @@ class SignLanguageTranslationPipeline(SignPipeline):
         return {"pose": pose, "pose_norm": norm}
 
     def _forward(self, model_inputs: dict[str, Any], top_k: int = 1, **options: Any) -> dict[str, Any]:
+        beams = options.get("num_beams") or self.model.generation_config.num_beams or 1
+        sampled = options.get("do_sample", self.model.generation_config.do_sample)
+        if top_k < 1 or (top_k > beams and not sampled):
+            raise ConfigurationError(f"expected a top_k of 1 to {beams}, the number of beams, found {top_k}")
         batch = self.to_device(self.feature_extractor.pad(model_inputs["clips"]))
         found = translate(self.model, batch, top_k, **options)
         sentences = [self.tokenizer.batch_decode(ids, skip_special_tokens=True) for ids in found.ids]
