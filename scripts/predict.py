@@ -65,7 +65,8 @@ def main(argv: list[str]) -> None:
     predictions = predict_clips(predictor, args.clips, args.top_k, args.batch_size, num_beams=args.num_beams, **reading)
     sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
     if args.json:
-        rows = [{"clip": clip, **said.to_dict()} for clip, said in zip(args.clips, predictions, strict=True)]
+        part = {"id": args.clip} if args.clip else {}
+        rows = [{"clip": clip, **part, **said.to_dict()} for clip, said in zip(args.clips, predictions, strict=True)]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
         _print_blocks(args.clips, predictions)

@@ -10,7 +10,14 @@ from PIL import Image
 from hf_slt.errors import VideoError
 from hf_slt.extraction import video, video_checks
 from hf_slt.extraction.video import list_videos, probe_video, read_frames
-from tests.video_factories import cut_short, frame_number, write_audio, write_empty_container, write_gif, write_video_file
+from tests.video_factories import (
+    cut_short,
+    frame_number,
+    write_audio,
+    write_empty_container,
+    write_gif,
+    write_video_file,
+)
 
 pytest.importorskip("av", reason="reading videos needs PyAV (extra 'extraction')")
 
