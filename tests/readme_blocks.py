@@ -16,6 +16,7 @@ NOT_RUN = {
     "pip install": "needs a package index; .ci/run installs the pinned set on a fresh machine",
     "pytest": "would run itself",
     "python scripts/extract_streams.py": "needs MediaPipe and a signer: tests/e2e/test_extract_streams.py has both",
+    "python scripts/benchmark_extraction.py": "needs MediaPipe, a signer and an idle machine",
     "python scripts/extract_features.py": "needs pretrained weights: tests/e2e/test_extract_features.py makes some",
     "python scripts/predict.py --checkpoint runs/mine clip.mp4": "needs MediaPipe and a signer: tests/real_data",
     "python scripts/realtime.py": "needs MediaPipe and a signer: tests/e2e/test_realtime.py stands in for it",
