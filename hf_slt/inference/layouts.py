@@ -13,6 +13,7 @@ from hf_slt.data.pose_files import Pose
 from hf_slt.errors import ConfigurationError
 from hf_slt.extraction.imports.conversion import convert_layout
 from hf_slt.landmarks import PoseLayout, get_layout
+from hf_slt.signing_space import HEIGHT, SIGNING_SPACE, WIDTH
 
 _EXTRACTED = ("mediapipe_pose", "mediapipe_pose_upper", "mediapipe_pose_hands")  # what a video gives pose files of
 
@@ -45,7 +46,12 @@ def convert_pose(path: Path, pose: Pose, target: PoseLayout) -> Pose:
     if source.name == target.name or (pose.layout is None and size == target.num_landmarks):
         return pose
     points, confidence = _convert(path, pose.points, pose.confidence, source, target)
-    return replace(pose, points=points, confidence=confidence, layout=target.name)
+    norm = pose.norm
+    if norm == SIGNING_SPACE and target.left_shoulder is None:
+        # Poses without shoulders are normalised by the box around them, so that this has to happen again: from the same
+        # unit for x and y.
+        points, norm = points * np.array([WIDTH, HEIGHT], dtype=np.float32), None
+    return replace(pose, points=points, confidence=confidence, norm=norm, layout=target.name)
 
 
 def convert_clip(path: Path, clip: GlossClip, target: PoseLayout) -> GlossClip:

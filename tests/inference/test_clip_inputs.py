@@ -17,6 +17,7 @@ from hf_slt.inference.clip_sources import clip_in, clips_in, extraction_options
 from hf_slt.inference.clips import encode_source, encode_stream_clips, read_all, read_gloss_clips
 from hf_slt.landmarks import LAYOUTS
 from hf_slt.models.gloss.feature_extraction_gloss import GlossFeatureExtractor
+from hf_slt.signing_space import normalize_pose
 
 RECORD = {"extractor": "mediapipe_holistic", "extractor_version": "0.10.21"}
 
@@ -97,6 +98,23 @@ def test_landmarks_of_another_layout_are_matched_by_name(tmp_path):
     other = tiny_extractor(("pose",), num_landmarks=7)
     with pytest.raises(DataContractError, match=r"layout points_7, .*\n.*those of mediapipe_pose_hands \(75 points\)"):
         read_stream_clip(tmp_path / "p.npz", other, Reading())
+
+
+def test_a_layout_without_shoulders_is_normalised_as_its_raw_points_are(tmp_path):
+    points = np.random.default_rng(0).uniform(100, 300, (4, 33, 2)).astype(np.float32)
+    confidence = np.ones((4, 33), np.float32)
+    normalized = normalize_pose(points, confidence, LAYOUTS["mediapipe_pose"])
+    write_pose(tmp_path / "extracted.npz", normalized, confidence, norm="signing_space_v1", layout="mediapipe_pose")
+    names = LAYOUTS["mediapipe_pose"].points
+    chosen = [names.index(name) for name in LAYOUTS["hands_nose"].points]
+    write_pose(tmp_path / "raw.npz", points[:, chosen], confidence[:, chosen], layout="hands_nose")
+    extractor = tiny_extractor(("pose",), 3, pose_layout="hands_nose")
+    found, wanted = (
+        read_stream_clip(tmp_path / name, extractor, Reading()).encoded["pose_values"]
+        for name in ("extracted.npz", "raw.npz")
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.abs(found.reshape(4, 3, 3)[..., :2] - normalized[:, chosen]).max() > 0.01
 
 
 def test_a_clip_of_a_single_sign_becomes_a_pose(tmp_path):
