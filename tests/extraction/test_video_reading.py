@@ -6,11 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-
-from hf_slt.errors import VideoError
-from hf_slt.extraction import video, video_checks
-from hf_slt.extraction.video import list_videos, probe_video, read_frames
-from tests.video_factories import (
+from video_factories import (
     cut_short,
     frame_number,
     write_audio,
@@ -18,6 +14,10 @@ from tests.video_factories import (
     write_gif,
     write_video_file,
 )
+
+from hf_slt.errors import VideoError
+from hf_slt.extraction import video, video_checks
+from hf_slt.extraction.video import list_videos, probe_video, read_frames
 
 pytest.importorskip("av", reason="reading videos needs PyAV (extra 'extraction')")
 
