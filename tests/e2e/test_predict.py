@@ -51,7 +51,7 @@ def test_json_holds_scores_and_their_source(run, capsys):
         assert [one["text"] for one in row["alternatives"]][0] == row["text"] and len(row["alternatives"]) == 2
     run_main("predict", ["--checkpoint", run / "run", "--json", "--clip", "b", run / "D"])
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["clip"], row["id"], row["text"]) == (str(run / "D"), "b", rows[1]["text"])
+    assert (row["clip"], row["id"]) == (str(run / "D"), "b") and row.keys() - {"id"} == rows[1].keys()
     run_main("predict", ["--checkpoint", run / "run", *clips])
     assert capsys.readouterr().out.startswith(f"{clips[0]}: ")
 
