@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
+from hf_slt.evaluation.page_templates import page_template
 from hf_slt.evaluation.report_facts import SCORE_LABELS, Score, facts, format_number, score_rows, warnings_of
 from hf_slt.evaluation.sentence_examples import KINDS
 
@@ -107,9 +105,7 @@ def render_report(
         examples: Translations.
         notes: What the page cannot show, and why.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("hf_slt.evaluation").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(
+    return page_template("hf_slt.evaluation", _TEMPLATE).render(
         title=" · ".join(str(metrics[name]) for name in ("model", "split") if metrics.get(name)) or "evaluation",
         language=metrics.get("language"),
         headline=score_rows(metrics, HEADLINE),

@@ -118,6 +118,7 @@ def _finished_rows(
     hash_of = cache(_hash_or_none)
 
     def is_finished(job: ClipJob) -> bool:
+        """Tell whether a clip needs nothing any more."""
         row = kept.get(job.video_id, {})
         if row.get("status") != OK or (row.get("start"), row.get("end")) != (job.start, job.end):
             return False

@@ -78,6 +78,7 @@ def run_in_workers(
     running: list[_Worker] = []
 
     def start(place: int) -> None:
+        """Start a worker at a place, and give it its first task."""
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, work, place), daemon=True)
         process.start()

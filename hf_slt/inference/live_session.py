@@ -71,6 +71,7 @@ def run_realtime(
     with ExitStack() as stack:
 
         def tell(said: Said | None) -> None:
+            """Show what was said and write it to the log; None only opens the log."""
             nonlocal log
             if output and log is None:  # not before there is something to say: a camera may not be there
                 log = stack.enter_context(_open_log(output))

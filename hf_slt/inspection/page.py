@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from hf_slt.errors import Problem
+from hf_slt.evaluation.page_templates import page_template
 from hf_slt.inspection.clip_facts import PARTS, ClipFacts
 from hf_slt.inspection.contact_sheets import ContactSheet
 from hf_slt.inspection.corpus_facts import (
@@ -81,9 +80,7 @@ def render_page(
     """
     problems = [*problems, *(problem for clip in clips for problem in clip.problems)]
     words = vocabulary(clips, of_glosses)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("hf_slt.inspection").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(
+    return page_template("hf_slt.inspection", _TEMPLATE).render(
         name=name,
         summary=_summary(clips, of_glosses),
         alarms=_alarms(clips, problems),

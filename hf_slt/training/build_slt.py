@@ -239,6 +239,7 @@ def text_encoder(tokenizer: Any, max_length: int):
     backend = getattr(tokenizer, "backend_tokenizer", None)
 
     def encode(sentences: list[str]) -> list[list[int]]:
+        """Return the token ids of sentences, the end token included."""
         ids = tokenizer(sentences, truncation=True, max_length=max_length)["input_ids"]
         # A fast tokenizer is saved with the length that it last cut to, and would cut whatever other programs give it.
         if backend is not None:
